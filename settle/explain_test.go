@@ -1,0 +1,71 @@
+package settle
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestExplain(t *testing.T) {
+	rules, bill := DefaultRules(), benchBill(1, 3)
+	rules.Sources = map[string]Source{"Z000": {Title: "某指南"}}
+	rules.Provenance = map[string]Origin{"binding.relations": {Policy: "CN", Src: []string{"Z000"}, Confidence: ConfidencePress}}
+	bill.Accounts[0].Balance = 100
+	bill.Accounts[1].Balance = 200
+	bill.Accounts[2].Status = StatusDeceased
+	bill.Bindings[2].Relation = "cousin"
+	bill.Lines = append(bill.Lines, Line{ID: "X", Class: "food", Total: 70, Personal: [BucketCount]Fen{OwnExpense: 70}})
+	plan := MakePlan(rules, bill)
+	type short struct {
+		account PersonID
+		line    string
+		reason  Reason
+		rule    string
+		taken   Fen
+	}
+	want := []short{
+		{"P", "", "", "own.pot_order", 100},
+		{"G1", "", KGiverStatus, RuleLockedStatus, 0},
+		{"G2", "", KRelation, "binding.relations", 0},
+		{"G0", "", KZero, "share_from", 200},
+		{"", "L0", KBucket, "scope.default.full_ok", 0},
+		{"", "X", KClass, RuleExcluded, 0},
+		{"", "", "", "cash", plan.Cash},
+	}
+	got := Explain(rules, bill, &plan)
+	if len(got) != len(want) {
+		t.Fatalf("%d explanations, want %d: %+v", len(got), len(want), got)
+	}
+	for i, e := range got {
+		if s := (short{e.Account, e.Line, e.Reason, e.Rule, e.Taken}); s != want[i] {
+			t.Errorf("explanation %d: %+v, want %+v", i, s, want[i])
+		}
+		if e.Chinese == "" || e.English == "" {
+			t.Errorf("explanation %d has no sentence", i)
+		}
+	}
+	if text := got[2].Source.Text(); text != "依据：某指南" {
+		t.Errorf("the citation reads %q", text)
+	}
+	if !strings.Contains(got[3].Chinese, "共济账户（父母）可用 2.00 元，轮到时账单可付 13.00 元，实付 2.00 元") {
+		t.Errorf("the giver's sentence reads %q", got[3].Chinese)
+	}
+}
+
+func TestExplainRefusalNamesTheRule(t *testing.T) {
+	rules, bill := DefaultRules(), benchBill(1, 0)
+	bill.Presenter = Presenter{}
+	plan := MakePlan(rules, bill)
+	got := Explain(rules, bill, &plan)
+	if len(got) != 1 || got[0].Reason != EProxyDocs || got[0].Rule != "proxy.docs" || got[0].Chinese == "" {
+		t.Errorf("explanation %+v", got)
+	}
+}
+
+// Every rule key that a trial can name is a key of the policy or a law with a citation.
+func TestLawsHaveCitations(t *testing.T) {
+	for _, rule := range []string{RuleLockedVenue, RuleLockedPerson, RuleLockedStatus, RuleLockedParty, RuleExcluded} {
+		if c := DefaultRules().Cite(rule); len(c.Titles) == 0 {
+			t.Errorf("%s has no citation", rule)
+		}
+	}
+}

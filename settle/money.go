@@ -1,0 +1,109 @@
+package settle
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/shopspring/decimal"
+)
+
+// Fen is an amount of money in fen; 100 fen are one yuan. Sums of a bill fit with room to spare: the largest amount
+// that [ParseFen] reads is below 10^11 fen.
+type Fen int64
+
+// yuanText is the only form of money in JSON. It is checked before decimal sees the text, since decimal would also
+// accept "1e-2", "+5" and "5.".
+var yuanText = regexp.MustCompile(`^\d{1,9}\.\d{2}$`)
+
+// priceText and quantityText are the forms of a unit price (1 to 6 decimals) and of a quantity (up to 4 decimals).
+var (
+	priceText    = regexp.MustCompile(`^\d{1,10}\.\d{1,6}$`)
+	quantityText = regexp.MustCompile(`^\d{1,8}(\.\d{1,4})?$`)
+)
+
+// ParseFen reads a yuan text with exactly two decimals, such as "12.50". It never rounds. Any other form is an error
+// that names the form, not the value.
+func ParseFen(text string) (Fen, error) {
+	if !yuanText.MatchString(text) {
+		return 0, fmt.Errorf(`money must be yuan with exactly two decimals, such as "12.50"`)
+	}
+	whole, err := strconv.ParseInt(text[:len(text)-3], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("money: %w", err)
+	}
+	part, err := strconv.ParseInt(text[len(text)-2:], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("money: %w", err)
+	}
+	return Fen(whole*100 + part), nil
+}
+
+// String writes the amount as yuan with two decimals: "12.50", "-0.05".
+func (f Fen) String() string {
+	sign, value := "", int64(f)
+	if value < 0 {
+		sign, value = "-", -value
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, value/100, value%100)
+}
+
+// MarshalJSON writes the amount as a JSON string of yuan.
+func (f Fen) MarshalJSON() ([]byte, error) { return json.Marshal(f.String()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote, with an optional leading minus (a stored negative posting).
+func (f *Fen) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf(`money must be a JSON string such as "12.50"`)
+	}
+	negative := len(text) > 0 && text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+	value, err := ParseFen(text)
+	if err != nil {
+		return err
+	}
+	if negative {
+		value = -value
+	}
+	*f = value
+	return nil
+}
+
+// ParsePrice reads a unit price in yuan with 1 to 6 decimals.
+func ParsePrice(text string) (decimal.Decimal, error) {
+	if !priceText.MatchString(text) {
+		return decimal.Zero, fmt.Errorf(`unit price must be yuan with 1 to 6 decimals, such as "12.50"`)
+	}
+	return decimal.NewFromString(text)
+}
+
+// ParseQuantity reads a quantity above 0 with up to 4 decimals.
+func ParseQuantity(text string) (decimal.Decimal, error) {
+	if !quantityText.MatchString(text) {
+		return decimal.Zero, fmt.Errorf(`quantity must be a number with up to 4 decimals, such as "2" or "0.5"`)
+	}
+	q, err := decimal.NewFromString(text)
+	if err == nil && !q.IsPositive() {
+		err = fmt.Errorf("quantity must be above 0")
+	}
+	return q, err
+}
+
+// LineTotal is quantity × price rounded half up to fen, per line (3 × 1.115 yuan = 3.345 → 335 fen). Both are
+// non-negative here, where decimal's half-away-from-zero is half up.
+func LineTotal(quantity, price decimal.Decimal) Fen {
+	return Fen(quantity.Mul(price).Shift(2).Round(0).IntPart())
+}
+
+// Cap is an optional upper limit in fen. The zero value is no limit; a limit of 0 that is Set forbids any payment.
+type Cap struct {
+	Set bool
+	Max Fen
+}
+
+// CapOf is a limit of max fen.
+func CapOf(max Fen) Cap { return Cap{Set: true, Max: max} }

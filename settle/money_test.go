@@ -1,0 +1,67 @@
+package settle
+
+import (
+	"encoding/json"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestParseFen(t *testing.T) {
+	for in, want := range map[string]Fen{"0.00": 0, "12.50": 1250, "0.05": 5, "999999999.99": 99999999999} {
+		if got, err := ParseFen(in); err != nil || got != want {
+			t.Errorf("ParseFen(%q) = %d, %v; want %d", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{"", "1", "1.5", "1.500", "-1.00", "+1.00", "1e-2", "5.", ".50", "1,000.00", " 1.00", "1.00\n", "1234567890.00", "１.00"} {
+		if got, err := ParseFen(bad); err == nil {
+			t.Errorf("ParseFen(%q) = %d, want an error", bad, got)
+		}
+	}
+}
+
+func TestFenRoundTrips(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		fen := Fen(rapid.Int64Range(-99999999999, 99999999999).Draw(rt, "fen"))
+		data, err := json.Marshal(fen)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		var back Fen
+		if err := json.Unmarshal(data, &back); err != nil || back != fen {
+			rt.Fatalf("%d became %s became %d (%v)", fen, data, back, err)
+		}
+	})
+}
+
+func TestLineTotalRoundsHalfUpPerLine(t *testing.T) {
+	for _, c := range []struct {
+		quantity, price string
+		want            Fen
+	}{{"3", "1.115", 335}, {"2", "12.50", 2500}, {"0.3333", "10.00", 333}, {"1", "0.005", 1}, {"1", "0.0049", 0}} {
+		q, err := ParseQuantity(c.quantity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := ParsePrice(c.price)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := LineTotal(q, p); got != c.want {
+			t.Errorf("%s × %s = %d fen, want %d", c.quantity, c.price, got, c.want)
+		}
+	}
+}
+
+func TestQuantityAndPriceForms(t *testing.T) {
+	for _, bad := range []string{"0", "0.0", "-1", "1e3", "1.23456", "", "."} {
+		if _, err := ParseQuantity(bad); err == nil {
+			t.Errorf("quantity %q accepted", bad)
+		}
+	}
+	for _, bad := range []string{"1", "1.", "1.1234567", "-1.00", "1e3", ""} {
+		if _, err := ParsePrice(bad); err == nil {
+			t.Errorf("price %q accepted", bad)
+		}
+	}
+}

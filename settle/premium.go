@@ -1,0 +1,142 @@
+package settle
+
+import "slices"
+
+// PremiumInput is everything the payment of a relative's yearly contribution depends on.
+type PremiumInput struct {
+	Day         Date
+	Patient     Person // whose contribution is paid
+	Payer       PersonID
+	Amount      Fen
+	Year        int
+	AlreadyPaid bool
+	Categories  []string // of the patient, as premium.exempt_categories names them
+	Accounts    []Account
+	Bindings    []Binding
+	Selected    []PersonID
+}
+
+// PremiumPlan is the answer: either a refusal, or pays that sum to the amount. There is no cash part.
+type PremiumPlan struct {
+	Refusal Reason
+	Skipped []Skip // the payer and its reason, where it may not give at all
+	Pays    []Pay
+}
+
+// MakePremium decides who pays a contribution (SEMANTICS section 7). It is pure, like [MakePlan].
+func MakePremium(rules *Rules, in PremiumInput) PremiumPlan {
+	premium := &rules.Premium
+	switch {
+	case !premium.Enabled:
+		return PremiumPlan{Refusal: EPremiumDisabled}
+	case slices.ContainsFunc(in.Categories, func(c string) bool { return slices.Contains(premium.ExemptCategories, c) }):
+		return PremiumPlan{Refusal: EPremiumExempt}
+	case !premium.open(in.Day):
+		return PremiumPlan{Refusal: EPremiumWindow}
+	case premium.OncePerYear && in.AlreadyPaid:
+		return PremiumPlan{Refusal: EPremiumDuplicate}
+	}
+	p := premiumPlanner(rules, in)
+	payer, reason := p.premiumPayer(in.Payer)
+	if reason != "" {
+		return PremiumPlan{Refusal: EPremiumBalance, Skipped: []Skip{{Account: in.Payer, Reason: reason}}}
+	}
+	participants := append([]candidate{payer}, p.premiumHelpers(in.Payer)...)
+	return p.payPremium(participants, in.Amount)
+}
+
+// open reports whether contributions are collected on the day.
+func (r *PremiumRules) open(day Date) bool {
+	return len(r.Windows) == 0 || slices.ContainsFunc(r.Windows, func(s Span) bool { return s.Contains(day) })
+}
+
+// premiumPlanner reuses the planner of a bill for its accounts, bindings and debits; the bill has no lines.
+func premiumPlanner(rules *Rules, in PremiumInput) *planner {
+	return newPlanner(rules, &Bill{
+		Day: in.Day, Patient: in.Patient, Accounts: in.Accounts, Bindings: in.Bindings, Selected: in.Selected,
+	})
+}
+
+// premiumFault is the first reason why a giver may not pay contributions. The patient's status is not examined: a
+// contribution is often paid to become insured.
+func (p *planner) premiumFault(b *Binding, account *Account) Reason {
+	if reason, _ := p.rules.bindingFault(b, account, p.bill.Day); reason != "" {
+		return reason
+	}
+	if !p.rules.areaFits(b, account, &p.bill.Patient) {
+		return KArea
+	}
+	return ""
+}
+
+func (p *planner) premiumPayer(id PersonID) (candidate, Reason) {
+	for _, b := range p.bindings {
+		if b.Giver == id {
+			account := p.account(id)
+			return candidate{binding: b, account: account}, p.premiumFault(b, account)
+		}
+	}
+	return candidate{}, KNotBound
+}
+
+// premiumHelpers are the other givers that pay what the payer cannot, in the order of givers.
+func (p *planner) premiumHelpers(payer PersonID) []candidate {
+	order := &p.rules.Order
+	if !p.rules.Premium.SplitAcrossGivers || order.Source == OrderSingle {
+		return nil
+	}
+	var helpers []candidate
+	for _, b := range p.bindings {
+		account := p.account(b.Giver)
+		if b.Giver == payer || p.premiumFault(b, account) != "" {
+			continue
+		}
+		c := candidate{binding: b, account: account, available: p.rules.fundsOf(b, account).available}
+		if order.Source == OrderManualSelect {
+			if c.selected = slices.Index(p.bill.Selected, b.Giver); c.selected < 0 {
+				continue
+			}
+		}
+		helpers = append(helpers, c)
+	}
+	order.sortCandidates(helpers)
+	return helpers
+}
+
+// openMoney is how much of the amount the threshold lets a giver with that money pay.
+func (r *PremiumRules) openMoney(money, amount Fen) Fen {
+	switch {
+	case r.ThresholdMode == ThresholdExcess:
+		return min(amount, max(0, money-r.Threshold))
+	case r.ThresholdMode == ThresholdGate && money <= r.Threshold:
+		return 0
+	}
+	return amount
+}
+
+// payPremium lets the participants pay in order, if they can pay all of it.
+func (p *planner) payPremium(participants []candidate, amount Fen) PremiumPlan {
+	usable := make([]Fen, len(participants))
+	var open, sum Fen
+	for i := range participants {
+		funds := p.rules.fundsOf(participants[i].binding, participants[i].account)
+		mine := p.rules.Premium.openMoney(funds.money, amount)
+		usable[i] = min(mine, funds.available)
+		open += mine
+		sum += usable[i]
+	}
+	switch {
+	case open < amount:
+		return PremiumPlan{Refusal: EPremiumThreshold}
+	case sum < amount:
+		return PremiumPlan{Refusal: EPremiumBalance}
+	}
+	for i := range participants {
+		x := min(usable[i], amount)
+		amount -= x
+		if x > 0 {
+			p.payFrom(&participants[i], x)
+		}
+	}
+	return PremiumPlan{Pays: p.plan.Pays}
+}

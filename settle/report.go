@@ -1,0 +1,132 @@
+package settle
+
+import "time"
+
+// ReportKind is what a report tells the centre.
+type ReportKind string
+
+// The kinds of reports.
+const (
+	ReportSettle  ReportKind = "settle"
+	ReportReverse ReportKind = "reverse"
+	ReportRefund  ReportKind = "refund"
+
+	ReportBinding       ReportKind = "binding"        // G103
+	ReportPremium       ReportKind = "premium"        // G104 pay
+	ReportPremiumCancel ReportKind = "premium_cancel" // G104 cancel
+)
+
+// Report is one row of the outbox, written in the transaction of what it reports, held until the centre has
+// acknowledged it, never dropped. Reports of one person are worked off in the order of their ids.
+type Report struct {
+	ID         int64
+	Kind       ReportKind
+	Settlement string // the settlement it belongs to
+	Return     string // reversal_id or refund_id
+	Person     PersonID
+	State      ReportState
+	Done       bool // nothing more to send: accepted, adjusted, or refused and waiting for a person
+	CreatedAt  time.Time
+	Attempts   int
+	NextAt     time.Time // not before
+	Fault      string    // last fault, without identities
+	Amount     Fen       // account money it carries
+}
+
+// Identity is who a report is about, in clear, for the wire only.
+type Identity struct {
+	PsnNo     string // 人员编号
+	IDNumber  string // 证件号码
+	Name      string
+	Insurance string // insutype
+	Area      string // insuplc_admdvs
+}
+
+// Booking is what the centre answered when it booked a settlement.
+type Booking struct {
+	SetlID     string    `json:"setl_id"`
+	MdtrtID    string    `json:"mdtrt_id"`
+	ClrOptins  string    `json:"clr_optins"`
+	MsgID      string    `json:"msgid"`
+	CentreTime time.Time `json:"centre_time"` // respond_time of the answer
+	Figures    Figures   `json:"figures"`     // the centre's own
+}
+
+// DispatchState is the state of one message in the journal.
+type DispatchState string
+
+// The states of the journal. Whatever is DispatchSent when the process starts is DispatchUnknown.
+const (
+	DispatchPrepared DispatchState = "prepared"
+	DispatchSent     DispatchState = "sent"
+	DispatchAccepted DispatchState = "accepted"
+	DispatchRefused  DispatchState = "refused"
+	DispatchUnsent   DispatchState = "unsent"   // certainly never reached the centre
+	DispatchUnknown  DispatchState = "unknown"  // may or may not have been booked
+	DispatchReversed DispatchState = "reversed" // a confirmed 2601 undid it
+)
+
+// Dispatch is one message to the centre, in the journal before it is sent.
+type Dispatch struct {
+	MsgID    string
+	Report   int64
+	Infno    string
+	Original string // msgid that a 2601 undoes
+	State    DispatchState
+	Body     []byte // the message as sent; the ledger seals it
+	SentAt   time.Time
+	EndedAt  time.Time
+	Fault    string
+}
+
+// DispatchResult ends a dispatch and moves its report, in one transaction.
+type DispatchResult struct {
+	MsgID    string
+	State    DispatchState
+	Booking  *Booking // where the centre booked something
+	Unbooked bool     // a cancellation was accepted: the settlement's booking is gone
+	Undone   string   // msgid of the dispatch that a confirmed 2601 undid
+	Fault    string   // Chinese or the centre's text, without identities
+	At       time.Time
+
+	// The report after this message.
+	Report      int64
+	ReportState ReportState
+	Done        bool
+	NextAt      time.Time
+	Attempt     bool // counts as a failed attempt
+
+	// What the centre said of a binding request (G103): its state and reason, and the binding as it stands there now.
+	RequestState  RequestState
+	RequestAnswer string
+	Binding       *SnapshotBinding
+}
+
+// Dossier is all that the next message of a report needs.
+type Dossier struct {
+	Report     Report
+	Identity   Identity
+	Credential CredentialKind
+	Card       CardNumbers
+	Sale       Sale    // the lines to be booked: all of them, or after a refund those that are kept
+	Figures    Figures // of Sale
+	At         time.Time
+	ReceiptNo  string
+	Booked     *Booking   // the settlement as it stands at the centre now, nil: not booked
+	Journal    []Dispatch // of this report, oldest first, without bodies
+
+	// Request or Premium is set instead of Sale for reports of those kinds; Identity is then the giver's or payer's, and
+	// Other the beneficiary's.
+	Request *BindingRequest
+	Premium *Premium
+	Other   Identity
+}
+
+// OutboxTotals is the outbox at a glance.
+type OutboxTotals struct {
+	Unsent       int // everything not acknowledged, unknown included
+	UnsentAmount Fen // account money in it
+	Unknown      int
+	Refused      int
+	OldestUnsent time.Time // zero when empty
+}

@@ -1,0 +1,533 @@
+package settle
+
+import "strings"
+
+// Rules is the policy of one insured region on one day: every value the planner, the ledger and the session decide
+// with. Values come from settle/policy, which reads them from the region files, checks them and records where each
+// came from; the tag `rule` is the key under which a policy file writes the value. Money is fen.
+//
+// A Rules value is read by many goroutines at once and never changed after it was loaded. Who wants a variant (a test,
+// a scenario) works on a [Rules.Clone].
+//
+// The following is locked by law and therefore no key: excluded classes ([Excluded]) are never paid, locked statuses
+// ([Status.Locked]) never pay, the credential is the patient's own, the fund part is never shared, account money is
+// never paid out in cash.
+type Rules struct {
+	ID            string // "CN", or the administrative code of the region (430100)
+	Version       string
+	Name          string   // Chinese name of the region
+	Parents       []string // id@version of the policies it inherits from, the baseline first
+	EffectiveFrom Date
+	EffectiveTo   Date // 0: still in force
+
+	Binding       BindingRules       `rule:"binding"`
+	Members       MemberRules        `rule:"members"`
+	Area          AreaRules          `rule:"area"`
+	Venue         VenueRules         `rule:"venue"`
+	CrossProvince CrossProvinceRules `rule:"cross_province"`
+	Wallet        WalletRules        `rule:"wallet"`
+
+	ShareFrom    ShareFrom        `rule:"share_from"`
+	Own          OwnRules         `rule:"own"`
+	OwnMedGroups []MedGroup       `rule:"own_med_groups"`
+	Giver        GiverRules       `rule:"giver"`
+	Beneficiary  BeneficiaryRules `rule:"beneficiary"`
+	Shared       SharedRules      `rule:"shared"`
+	Order        OrderRules       `rule:"order"`
+	Scope        ScopeRules       `rule:"scope"`
+	Caps         CapRules         `rule:"caps"`
+	Reserve      ReserveRules     `rule:"reserve"`
+	MedGroupMap  MedGroupMap      `rule:"med_group_map"`
+
+	Premium     PremiumRules     `rule:"premium"`
+	Credential  CredentialRules  `rule:"credential"`
+	Proxy       ProxyRules       `rule:"proxy"`
+	Trace       TraceRules       `rule:"trace"`
+	Rx          RxRules          `rule:"rx"`
+	Refund      RefundRules      `rule:"refund"`
+	Year        YearRules        `rule:"year"`
+	Offline     OfflineRules     `rule:"offline"`
+	Platform    PlatformRules    `rule:"platform"`
+	Idempotency IdempotencyRules `rule:"idempotency"`
+	Records     RecordRules      `rule:"records"`
+
+	Contacts []string          `rule:"contacts"` // hotlines, for slips and refusals (S-022, S-031, S-039)
+	Channels []string          `rule:"channels"` // where people bind, re-order and pay premiums
+	Texts    map[string]string `rule:"texts"`    // notices in the region's words, by name
+
+	// Provenance says of every key where its value comes from. Nil or a missing key: nothing is known.
+	Provenance map[string]Origin
+	// Sources are the documents that Provenance names by code.
+	Sources map[string]Source
+}
+
+// Confidence is how far a value can be trusted.
+type Confidence string
+
+// The grades of a source or value, best first.
+const (
+	ConfidenceGov       Confidence = "gov"       // text of an authority, or a law
+	ConfidencePress     Confidence = "press"     // press, or a close re-post of an authority's text
+	ConfidenceSecondary Confidence = "secondary" // a page of low trust, or an old rule
+	ConfidenceAssumed   Confidence = "assumed"   // no source found
+)
+
+// Origin is where the value of one key comes from.
+type Origin struct {
+	Policy     string     `json:"policy"`         // id of the policy that set or confirmed the value
+	Src        []string   `json:"src,omitempty"`  // codes of Sources
+	Confidence Confidence `json:"confidence"`     // empty: unknown
+	Note       string     `json:"note,omitempty"` // Chinese
+	File       string     `json:"file,omitempty"`
+	Line       int        `json:"line,omitempty"`
+}
+
+// Source is a document that a policy cites.
+type Source struct {
+	Code  string
+	Title string
+	URL   string
+	Grade Confidence
+}
+
+// BindingRules say who may be bound to whom (家庭共济绑定).
+type BindingRules struct {
+	ModeAllowed             []BindingMode `rule:"mode_allowed"`
+	Relations               []Relation    `rule:"relations"` // what the patient may be to the giver (S-014)
+	Proof                   string        `rule:"proof"`     // commitment | documents | both
+	NeedsAccept             bool          `rule:"needs_accept"`
+	MaxGiversPerBeneficiary int           `rule:"max_givers_per_beneficiary"` // 0: no limit
+	RoleExclusive           bool          `rule:"role_exclusive"`             // a giver cannot receive, nor the reverse
+	MutualAllowed           bool          `rule:"mutual_allowed"`             // two people may bind each other
+	EffectiveDelay          string        `rule:"effective_delay"`            // now | minutes:N | next_day
+	DefaultTerm             string        `rule:"default_term"`               // unlimited | days:N
+	WaitingDays             int           `rule:"waiting_days"`
+	UnbindEffect            string        `rule:"unbind_effect"` // now | next_day
+	UnbindLockDays          int           `rule:"unbind_lock_days"`
+	AutoEndOn               []string      `rule:"auto_end_on"` // insurance_moved, insurance_ended, death, divorce
+}
+
+// MemberRules limit how many relatives one giver may bind.
+type MemberRules struct {
+	Max         int  `rule:"max"` // 0: no limit
+	CountHolder bool `rule:"count_holder"`
+	LifetimeMax int  `rule:"lifetime_max"` // different persons ever; 0: no limit
+}
+
+// AreaRule compares the insured areas of giver and patient.
+type AreaRule string
+
+// The area rules: equal codes, equal first two digits, no condition.
+const (
+	SamePool     AreaRule = "same_pool"
+	SameProvince AreaRule = "same_province"
+	National     AreaRule = "national"
+)
+
+// AreaRules say which insured areas may share.
+type AreaRules struct {
+	Rule      AreaRule `rule:"rule"`
+	AllowList []string `rule:"allow_list"` // further pairs "430100-440300", either way round
+}
+
+// VenueRules say where the cost may arise.
+type VenueRules struct {
+	Area string `rule:"area"` // same_pool | province | national
+}
+
+// CrossProvinceMode says whether a wallet binding may pass the area rule.
+type CrossProvinceMode string
+
+// The modes of cross-province sharing.
+const (
+	CrossNone        CrossProvinceMode = "none"
+	CrossWalletQuota CrossProvinceMode = "wallet_quota"
+)
+
+// CrossProvinceRules are the rules of sharing between provinces (医保钱包).
+type CrossProvinceRules struct {
+	Mode CrossProvinceMode `rule:"mode"`
+}
+
+// WalletRules are what the wallet app enforces; shown, not enforced here.
+type WalletRules struct {
+	MaxTransfersPerDay int    `rule:"max_transfers_per_day"`
+	MaxTransfer        Fen    `rule:"max_transfer"`
+	QuietHours         string `rule:"quiet_hours"`
+}
+
+// ShareFrom says which money of a giver is shared.
+type ShareFrom string
+
+// The choices: all money, or money of earlier years only (Zhejiang, Shanghai).
+const (
+	ShareBalance   ShareFrom = "balance"
+	SharePriorOnly ShareFrom = "prior_only"
+)
+
+// Gate bars givers while the patient has own money.
+type Gate string
+
+// The gates: GateSplit lets own and shared money pay one bill, GateZeroOnly does not (Shenzhen).
+const (
+	GateSplit    Gate = "split"
+	GateZeroOnly Gate = "zero_only"
+)
+
+// OwnRules are the rules of the patient's own account.
+type OwnRules struct {
+	First    bool     `rule:"first"`
+	Gate     Gate     `rule:"gate"`
+	PotOrder []Pot    `rule:"pot_order"`
+	StatusOK []Status `rule:"status_ok"`
+}
+
+// GiverRules are the rules of a giver's account.
+type GiverRules struct {
+	StatusOK []Status `rule:"status_ok"`
+}
+
+// BeneficiaryRules are the conditions on the patient for receiving shared money.
+type BeneficiaryRules struct {
+	StatusOK            []Status `rule:"status_ok"`
+	InsuredRequired     bool     `rule:"insured_required"` // checked when a binding is made
+	WaitingBlocksShared bool     `rule:"waiting_blocks_shared"`
+	MinorGuardian       bool     `rule:"minor_guardian"` // a parent may present for a minor who is there
+}
+
+// Trigger says when givers are asked.
+type Trigger string
+
+// The triggers: always, or only when the patient asks.
+const (
+	TriggerAuto Trigger = "auto"
+	TriggerAsk  Trigger = "ask"
+)
+
+// SharedRules are the conditions on the bill for shared money.
+type SharedRules struct {
+	Trigger   Trigger    `rule:"trigger"`
+	MedGroups []MedGroup `rule:"med_groups"`
+}
+
+// OrderSource is what orders the givers.
+type OrderSource string
+
+// The order sources.
+const (
+	OrderBoundRank    OrderSource = "bound_rank"
+	OrderBindTimeAsc  OrderSource = "bind_time_asc"
+	OrderBindTimeDesc OrderSource = "bind_time_desc"
+	OrderBalanceDesc  OrderSource = "balance_desc"
+	OrderManualSelect OrderSource = "manual_select"
+	OrderSingle       OrderSource = "single"
+)
+
+// TieBreak orders givers that the source leaves equal.
+type TieBreak string
+
+// The tie-breaks; the giver's id decides at last.
+const (
+	TieName     TieBreak = "name"
+	TieBindTime TieBreak = "bind_time"
+	TieID       TieBreak = "id"
+)
+
+// OrderRules are the order of givers.
+type OrderRules struct {
+	Source                 OrderSource `rule:"source"`
+	TieBreak               TieBreak    `rule:"tiebreak"`
+	AdjustableBy           []string    `rule:"adjustable_by"` // giver, beneficiary; empty: nobody
+	MaxGiversPerSettlement int         `rule:"max_givers_per_settlement"`
+}
+
+// LimitScope says which limit of a giver counts (decision 6).
+type LimitScope string
+
+// The scopes: one limit for all relatives together, or one for each.
+const (
+	LimitAll  LimitScope = "all"
+	LimitEach LimitScope = "each"
+)
+
+// CapRules limit money in a settlement and over time.
+type CapRules struct {
+	SettlementSharedTotal     Cap        `rule:"settlement_shared_total"`
+	SettlementPerGiver        Cap        `rule:"settlement_per_giver"`
+	DaySharedPerBeneficiary   Cap        `rule:"day_shared_per_beneficiary"`
+	MonthSharedPerBeneficiary Cap        `rule:"month_shared_per_beneficiary"`
+	YearSharedPerBeneficiary  Cap        `rule:"year_shared_per_beneficiary"`
+	MonthPharmacyTotal        Cap        `rule:"month_pharmacy_total"`
+	GiverLimitScope           LimitScope `rule:"giver_limit_scope"`
+}
+
+// ReserveRules are the floor a giver keeps.
+type ReserveRules struct {
+	MinAfter Fen `rule:"min_after"`
+}
+
+// MedGroupMap says to which group a med_type belongs. A key ending in "*" stands for every code that begins so; the
+// longest match counts.
+type MedGroupMap map[string]MedGroup
+
+// ThresholdMode is how a premium's threshold works.
+type ThresholdMode string
+
+// The modes: no threshold; the payer's money must be above it; only the money above it may be used.
+const (
+	ThresholdNone   ThresholdMode = "none"
+	ThresholdGate   ThresholdMode = "gate"
+	ThresholdExcess ThresholdMode = "excess"
+)
+
+// Span is a span of dates, both ends included.
+type Span struct{ From, To Date }
+
+// Contains reports whether the day lies in the span.
+func (s Span) Contains(day Date) bool { return s.From <= day && day <= s.To }
+
+// PremiumRules are the rules for paying a relative's yearly contribution.
+type PremiumRules struct {
+	Enabled           bool          `rule:"enabled"`
+	AtCounter         bool          `rule:"at_counter"` // false: record only, people pay in the tax channel
+	Kinds             []string      `rule:"kinds"`      // resident, ltc, critical, commercial
+	Threshold         Fen           `rule:"threshold"`
+	ThresholdMode     ThresholdMode `rule:"threshold_mode"`
+	Windows           []Span        `rule:"windows"`
+	LateWaitDays      int           `rule:"late_wait_days"`
+	OncePerYear       bool          `rule:"once_per_year"`
+	SplitAcrossGivers bool          `rule:"split_across_givers"`
+	Actor             string        `rule:"actor"` // giver | any
+	ExemptCategories  []string      `rule:"exempt_categories"`
+}
+
+// CredentialRules say how a patient may show who they are.
+type CredentialRules struct {
+	Kinds      []CredentialKind `rule:"kinds"`
+	FamilyCode bool             `rule:"family_code"` // a code shown on a relative's phone is accepted
+}
+
+// ProxyRules are the rules of buying for somebody who is away (代购).
+type ProxyRules struct {
+	Allowed          bool     `rule:"allowed"`
+	Docs             []string `rule:"docs"`
+	ExtraDocs        []string `rule:"extra_docs"` // asked for on top of Docs
+	MaxCardsPerVisit int      `rule:"max_cards_per_visit"`
+	Signature        bool     `rule:"signature"`
+}
+
+// TraceRules are the rules of drug trace codes (药品追溯码).
+type TraceRules struct {
+	RequiredFrom    Date     `rule:"required_from"`
+	FullFrom        Date     `rule:"full_from"` // from then on for sales paid in cash too
+	OnSlip          bool     `rule:"on_slip"`
+	NoCodeList      bool     `rule:"no_code_list"`
+	Classes         []string `rule:"classes"`
+	RejectDuplicate bool     `rule:"reject_duplicate"`
+}
+
+// RxRules are the rules of prescriptions.
+type RxRules struct {
+	Required    bool     `rule:"required"`
+	EOnlyFrom   Date     `rule:"e_only_from"`
+	EOnlyGroups []string `rule:"e_only_groups"`
+}
+
+// RefundMode is how money goes back.
+type RefundMode string
+
+// The modes of SEMANTICS section 6.
+const (
+	RefundCancelResettle RefundMode = "cancel_resettle"
+	RefundLineOrigin     RefundMode = "line_origin"
+	RefundProportional   RefundMode = "proportional"
+)
+
+// Count is an optional upper limit of a number of things. The zero value is no limit.
+type Count struct {
+	Set bool
+	Max int
+}
+
+// RefundRules are the rules of returns.
+type RefundRules struct {
+	Mode      RefundMode `rule:"mode"`
+	MaxDays   Count      `rule:"max_days"`   // days after the settlement; 0: the same day only
+	ClosedPot string     `rule:"closed_pot"` // prior | agency: an account closed since
+}
+
+// YearRules are the account year.
+type YearRules struct {
+	Start    string `rule:"start"`    // MM-DD
+	Rollover string `rule:"rollover"` // current_to_prior | none
+}
+
+// OfflineRules limit settling from the cached ledger while the centre is silent; the configuration limits it too and
+// the tighter of each counts (decision 1).
+type OfflineRules struct {
+	Allowed       bool  `rule:"allowed"`
+	Shared        bool  `rule:"shared"` // relatives' money too
+	MaxSettlement Cap   `rule:"max_settlement"`
+	MaxDay        Cap   `rule:"max_day"`
+	MaxAgeMin     Count `rule:"max_age_min"` // minutes
+}
+
+// PlatformRules say how the region's centre counts.
+type PlatformRules struct {
+	AcctPayIncludesMulaid bool `rule:"acct_pay_includes_mulaid"`
+	FundIncludesAccount   bool `rule:"fund_includes_account"`
+}
+
+// IdempotencyRules are rules for the API.
+type IdempotencyRules struct {
+	KeyRequired bool `rule:"key_required"`
+}
+
+// RecordRules are how long records are kept.
+type RecordRules struct {
+	RetentionYears int `rule:"retention_years"`
+}
+
+// GroupOf is the group of treatment a national or local med_type belongs to; an unknown code has none, and a sale of
+// it is refused rather than guessed.
+func (r *Rules) GroupOf(medType string) (MedGroup, bool) {
+	if group, known := r.MedGroupMap[medType]; known {
+		return group, true
+	}
+	for end := len(medType); end > 0; end-- {
+		if group, known := r.MedGroupMap[medType[:end]+"*"]; known {
+			return group, true
+		}
+	}
+	return "", false
+}
+
+// AccountYear is the account year a day belongs to: the calendar year in which it began. Where Year.Start is 01-01
+// that is the calendar year; in a region whose year starts on 1 July, 30 June 2026 belongs to 2025.
+func (r *Rules) AccountYear(day Date) int {
+	start, err := ParseDate("2000-" + r.Year.Start)
+	if err == nil && int(day)%10000 < int(start)%10000 {
+		return day.Year() - 1
+	}
+	return day.Year()
+}
+
+// Clone is a copy that can be changed field by field. Lists are shared with the original: replace them, do not write
+// into them. Maps are copied.
+func (r *Rules) Clone() *Rules {
+	c := *r
+	c.MedGroupMap = cloneMap(r.MedGroupMap)
+	c.Texts = cloneMap(r.Texts)
+	c.Provenance = cloneMap(r.Provenance)
+	return &c
+}
+
+func cloneMap[M ~map[K]V, K comparable, V any](m M) M {
+	c := make(M, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}
+
+// CNID is the id of the national baseline, the root of every region.
+const CNID = "CN"
+
+// DefaultRules is the national baseline in force since 9 January 2026, when sharing between provinces by frozen quotas
+// began. settle/policy builds every region on it, and its file CN.yaml cites the sources; a test there keeps the two equal.
+func DefaultRules() *Rules {
+	return &Rules{
+		ID: CNID, Version: "2026.1", Name: "国家基线", EffectiveFrom: 20210422,
+		Binding: BindingRules{
+			ModeAllowed: []BindingMode{Direct, Wallet}, Relations: Relations, Proof: "commitment", MutualAllowed: true,
+			EffectiveDelay: "now", DefaultTerm: "unlimited", UnbindEffect: "now",
+			AutoEndOn: []string{"insurance_moved", "insurance_ended", "death", "divorce"},
+		},
+		Area:          AreaRules{Rule: SameProvince, AllowList: []string{}},
+		Venue:         VenueRules{Area: "national"},
+		CrossProvince: CrossProvinceRules{Mode: CrossWalletQuota},
+		Wallet:        WalletRules{MaxTransfersPerDay: 3, MaxTransfer: 200000, QuietHours: "22:00-06:00"},
+		ShareFrom:     ShareBalance,
+		Own: OwnRules{
+			First: true, Gate: GateSplit, PotOrder: []Pot{PotBalance}, StatusOK: []Status{StatusNormal, StatusPaused},
+		},
+		OwnMedGroups: MedGroups,
+		Giver:        GiverRules{StatusOK: []Status{StatusNormal}},
+		Beneficiary: BeneficiaryRules{
+			StatusOK: []Status{StatusNormal}, InsuredRequired: true, MinorGuardian: true,
+		},
+		Shared:      SharedRules{Trigger: TriggerAuto, MedGroups: MedGroups},
+		Order:       OrderRules{Source: OrderBoundRank, TieBreak: TieName, AdjustableBy: []string{"giver"}},
+		Scope:       ScopeRules{Default: defaultScope()},
+		Caps:        CapRules{GiverLimitScope: LimitAll},
+		MedGroupMap: nationalMedTypes(),
+		Premium: PremiumRules{
+			Enabled: true, Kinds: []string{"resident"}, ThresholdMode: ThresholdNone, Windows: []Span{}, LateWaitDays: 90,
+			OncePerYear: true, Actor: "giver", ExemptCategories: []string{},
+		},
+		Credential: CredentialRules{
+			Kinds: []CredentialKind{CredentialCard, CredentialEvoucher, CredentialID}, FamilyCode: true,
+		},
+		Proxy: ProxyRules{
+			Allowed: true, Docs: []string{"principal_id", "agent_id"}, ExtraDocs: []string{}, MaxCardsPerVisit: 2, Signature: true,
+		},
+		Trace: TraceRules{
+			RequiredFrom: 20250701, FullFrom: 20260101, OnSlip: true, NoCodeList: true,
+			Classes: []string{"drug_a", "drug_b", "drug_out"}, RejectDuplicate: true,
+		},
+		Rx:          RxRules{Required: true, EOnlyFrom: 20250101, EOnlyGroups: []string{"dual_channel"}},
+		Refund:      RefundRules{Mode: RefundCancelResettle, ClosedPot: "prior"},
+		Year:        YearRules{Start: "01-01", Rollover: "none"},
+		Offline:     OfflineRules{Allowed: true, Shared: true},
+		Platform:    PlatformRules{AcctPayIncludesMulaid: true},
+		Idempotency: IdempotencyRules{KeyRequired: true},
+		Records:     RecordRules{RetentionYears: 5},
+		Contacts:    []string{"医保服务热线 12393", "社保热线 12333"},
+		Channels:    []string{"国家医保服务平台App 地方专区“职工医保个人账户家庭共济”", "国家医保服务平台App 医保钱包"},
+		Texts:       map[string]string{},
+	}
+}
+
+// nationalMedTypes is the national dictionary of med_type, grouped. Regions add their local codes.
+func nationalMedTypes() MedGroupMap {
+	return MedGroupMap{
+		"11": Outpatient, "12": Outpatient, "16": Outpatient,
+		"13": Emergency,
+		"14": Chronic, "14*": Chronic, "9901": Chronic, "9929": Chronic,
+		"21": Inpatient, "21*": Inpatient, "22": Inpatient, "23": Inpatient, "24": Inpatient, "25": Inpatient,
+		"26": Inpatient, "27": Inpatient, "28": Inpatient,
+		"41": Pharmacy,
+		"51": Maternity, "52": Maternity,
+	}
+}
+
+// areasFit applies the area rule to the insured areas of giver and patient.
+func (a *AreaRules) areasFit(giver, patient string) bool {
+	switch a.Rule {
+	case National:
+		return true
+	case SameProvince:
+		if province(giver) == province(patient) {
+			return true
+		}
+	default:
+		if giver == patient {
+			return true
+		}
+	}
+	for _, pair := range a.AllowList {
+		one, other, _ := strings.Cut(pair, "-")
+		if (one == giver && other == patient) || (one == patient && other == giver) {
+			return true
+		}
+	}
+	return false
+}
+
+// province is the first two digits of an administrative code.
+func province(area string) string {
+	if len(area) < 2 {
+		return area
+	}
+	return area[:2]
+}

@@ -1,0 +1,203 @@
+package settle
+
+import "slices"
+
+// Scope says which parts of a line a pot may pay. It covers, of a line whose class is in Classes, those buckets that
+// are in Buckets, and the own expense (全自费) if the class is also in FullOK. In a special scope a list that is nil
+// (not: empty) is the default scope's.
+type Scope struct {
+	Classes []string `rule:"classes"`
+	Buckets []string `rule:"buckets"` // of dedc ratio presel over abovecap
+	FullOK  []string `rule:"full_ok"`
+}
+
+// ScopeRules are the scope of every pot and the special scopes of some.
+type ScopeRules struct {
+	Default    Scope `rule:"default"`
+	OwnBalance Scope `rule:"own_balance"`
+	OwnCurrent Scope `rule:"own_current"`
+	OwnPrior   Scope `rule:"own_prior"`
+	Shared     Scope `rule:"shared"`
+}
+
+// Excluded lists the classes that no account ever pays, whatever a policy says (general office of the State Council,
+// 2021 no. 14; S-150 and its kin): public health, fitness and wellness, health food, cosmetics, food, daily goods.
+var Excluded = []string{
+	"public_health", "fitness", "wellness", "health_food", "cosmetic", "cosmetic_service", "food", "daily",
+}
+
+// defaultScope is the national baseline: medicines, devices, consumables and services; own expense of registered
+// devices and consumables only.
+func defaultScope() Scope {
+	return Scope{
+		Classes: []string{
+			"drug_a", "drug_b", "tcm_slices", "device_reg", "consumable", "service_in", "drug_out", "service_out",
+		},
+		Buckets: []string{"dedc", "ratio", "presel", "over", "abovecap"},
+		FullOK:  []string{"device_reg", "consumable"},
+	}
+}
+
+// scopeKind names the scope of a payment: of an own pot, or of shared money from whatever pot or quota.
+type scopeKind uint8
+
+const (
+	scopeOwnBalance scopeKind = iota
+	scopeOwnCurrent
+	scopeOwnPrior
+	scopeShared
+	scopeKinds
+)
+
+// scopeOf is the scope under which the account pays from the pot for the patient.
+func scopeOf(account PersonID, pot Pot, patient PersonID) scopeKind {
+	if account != patient {
+		return scopeShared
+	}
+	switch pot {
+	case PotCurrent:
+		return scopeOwnCurrent
+	case PotPrior:
+		return scopeOwnPrior
+	case PotQuota:
+		return scopeShared
+	}
+	return scopeOwnBalance
+}
+
+// of is the scope of a kind with the default's lists filled in.
+func (s *ScopeRules) of(kind scopeKind) Scope {
+	special := [scopeKinds]*Scope{&s.OwnBalance, &s.OwnCurrent, &s.OwnPrior, &s.Shared}[kind]
+	scope := *special
+	if scope.Classes == nil {
+		scope.Classes = s.Default.Classes
+	}
+	if scope.Buckets == nil {
+		scope.Buckets = s.Default.Buckets
+	}
+	if scope.FullOK == nil {
+		scope.FullOK = s.Default.FullOK
+	}
+	return scope
+}
+
+// key is the policy key that holds the scope of a kind: the special one if the policy has it.
+func (s *ScopeRules) key(kind scopeKind) string {
+	names := [scopeKinds]string{"scope.own_balance", "scope.own_current", "scope.own_prior", "scope.shared"}
+	special := [scopeKinds]*Scope{&s.OwnBalance, &s.OwnCurrent, &s.OwnPrior, &s.Shared}[kind]
+	if special.Classes == nil && special.Buckets == nil && special.FullOK == nil {
+		return "scope.default"
+	}
+	return names[kind]
+}
+
+// bucketBits are the buckets of the list that a scope can open; own expense is not among them.
+func (s *Scope) bucketBits() (bits uint8) {
+	for b := Deductible; b < OwnExpense; b++ {
+		if slices.Contains(s.Buckets, BucketNames[b]) {
+			bits |= 1 << b
+		}
+	}
+	return bits
+}
+
+// covers is the set of buckets (bit = Bucket) of a line of the class that the scope covers; bits are its bucketBits.
+func (s *Scope) covers(class string, bits uint8) uint8 {
+	if slices.Contains(Excluded, class) || !slices.Contains(s.Classes, class) {
+		return 0
+	}
+	if slices.Contains(s.FullOK, class) {
+		bits |= 1 << OwnExpense
+	}
+	return bits
+}
+
+// rest is what is still unpaid of every personal bucket of a bill while it is being split.
+type rest struct {
+	lines []Line
+	rules *ScopeRules
+	open  [][BucketCount]Fen
+	masks [scopeKinds][]uint8 // by scope, then line; filled when first asked for
+	store []uint8
+}
+
+// newRest is the rest of a bill nobody has paid anything of.
+func newRest(lines []Line, rules *ScopeRules) *rest {
+	r := &rest{
+		lines: lines, rules: rules, open: make([][BucketCount]Fen, len(lines)),
+		store: make([]uint8, len(lines)*int(scopeKinds)),
+	}
+	for i := range lines {
+		r.open[i] = lines[i].Personal
+	}
+	return r
+}
+
+// mask is, for each line, the buckets that the scope covers.
+func (r *rest) mask(kind scopeKind) []uint8 {
+	if r.masks[kind] != nil || len(r.lines) == 0 {
+		return r.masks[kind]
+	}
+	scope := r.rules.of(kind)
+	bits := scope.bucketBits()
+	mask := r.store[int(kind)*len(r.lines) : (int(kind)+1)*len(r.lines)]
+	for i := range r.lines {
+		mask[i] = scope.covers(r.lines[i].Class, bits)
+	}
+	r.masks[kind] = mask
+	return mask
+}
+
+// payable is the unpaid rest that the scope covers.
+func (r *rest) payable(kind scopeKind) (sum Fen) {
+	for i, bits := range r.mask(kind) {
+		if bits == 0 {
+			continue
+		}
+		for b, open := range r.open[i] {
+			if bits&(1<<b) != 0 {
+				sum += open
+			}
+		}
+	}
+	return sum
+}
+
+// take pays x of what the scope covers: lines in bill order, inside a line the buckets in their order. visit sees
+// every part that was paid. x must not exceed payable.
+func (r *rest) take(kind scopeKind, x Fen, visit func(line int, bucket Bucket, amount Fen)) {
+	for i, bits := range r.mask(kind) {
+		if bits == 0 {
+			continue
+		}
+		for b := range r.open[i] {
+			if x <= 0 {
+				return
+			}
+			open := r.open[i][b]
+			if bits&(1<<b) == 0 || open == 0 {
+				continue
+			}
+			part := min(open, x)
+			r.open[i][b] -= part
+			x -= part
+			visit(i, Bucket(b), part)
+		}
+	}
+}
+
+// line is the unpaid rest of one line.
+func (r *rest) line(i int) (sum Fen) {
+	for _, open := range r.open[i] {
+		sum += open
+	}
+	return sum
+}
+
+// total is the unpaid rest of the bill.
+func (r *rest) total() (sum Fen) {
+	for i := range r.open {
+		sum += r.line(i)
+	}
+	return sum
+}
