@@ -1,0 +1,158 @@
+package virtual_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gongji/cardreader/virtual"
+)
+
+// The independent counterpart: Debian's PC/SC daemon with the vendor-neutral driver for this family opens the virtual
+// reader as it opens a real one, and OpenSC's tool sends the card commands.
+const twinDriver = "/usr/lib/pcsc/drivers/serial/libccidtwin.so"
+
+// pcscSocket is where the daemon listens; there can be only one.
+const pcscSocket = "/run/pcscd/pcscd.comm"
+
+// missing skips the test, except where the project's own checks run: there everything must be installed.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("GONGJI_CI") == "1" {
+		t.Fatalf("%s, and GONGJI_CI=1 forbids skipping", what)
+	}
+	t.Skip(what)
+}
+
+// startDaemon starts pcscd for one pseudo-terminal and ends it with the test.
+func startDaemon(t *testing.T, device string) {
+	t.Helper()
+	for _, program := range []string{"pcscd", "opensc-tool"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing(t, program+" is not installed")
+		}
+	}
+	if _, err := os.Stat(twinDriver); err != nil {
+		missing(t, twinDriver+" is not installed")
+	}
+	if os.Geteuid() != 0 {
+		missing(t, "pcscd opens serial readers only for the superuser")
+	}
+	if _, err := os.Stat(pcscSocket); err == nil {
+		missing(t, "another pcscd runs on this machine")
+	}
+	dir := t.TempDir()
+	conf := fmt.Sprintf("FRIENDLYNAME \"GongjiTwin\"\nDEVICENAME %s:GemPCTwin\nLIBPATH %s\n", device, twinDriver)
+	if err := os.WriteFile(filepath.Join(dir, "reader.conf"), []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.Command("pcscd", "--foreground", "--config", dir)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		timer.Stop()
+		if t.Failed() {
+			t.Logf("pcscd:\n%s", log.String())
+		}
+	})
+}
+
+// tool runs opensc-tool and returns what it prints.
+func tool(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "opensc-tool", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("%s%v", out, err)
+	}
+	return string(out)
+}
+
+// waitFor runs the tool until its output contains a text.
+func waitFor(t *testing.T, want string, args ...string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	var out string
+	for time.Now().Before(deadline) {
+		if out = tool(t, args...); strings.Contains(out, want) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("opensc-tool %v never said %q:\n%s", args, want, out)
+}
+
+// squeeze removes what the tool puts between hex digits, and its columns of text.
+func squeeze(out string) string {
+	var b strings.Builder
+	for _, l := range strings.Split(out, "\n") {
+		for _, f := range strings.Fields(l) {
+			if len(f) == 2 && strings.Trim(f, "0123456789ABCDEF") == "" {
+				b.WriteString(f)
+			}
+		}
+	}
+	return b.String()
+}
+
+// read sends SELECT SSSE, both files, and reads of the three items a counter needs.
+func read(t *testing.T) string {
+	t.Helper()
+	return squeeze(tool(t, "-r", "0",
+		"-s", "00A404000F7378312E73682EC9E7BBE1B1A3D5CF",
+		"-s", "00A4020002EF05", "-s", "00B207000B", "-s", "00B2010012",
+		"-s", "00A4020002EF06", "-s", "00B2080014", "-s", "00B2090020"))
+}
+
+func TestPCSCDaemonReadsTheVirtualReader(t *testing.T) {
+	v, err := virtual.NewReader(virtual.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Close() })
+	startDaemon(t, v.Path())
+	waitFor(t, "GongjiTwin", "-l")
+
+	wants := []string{
+		"0709583030303030303139",             // card number
+		"0110639900D15600000500BF7C7A48FB49", // card identifier
+		"0812313131313131313938313031303131", // social security number
+		"091ED5C5C8FD",                       // name
+	}
+	for _, c := range []struct{ name, member, atr string }{
+		{"T=0", ``, "3b:6d:00:00:00:81:4e:43:23:86:97:15:99:00:bf:7c:7a"},
+		{"T=1", `"protocol": "T1",`, "3b:ed:00:00:81:31:fe:42:00:81:4e:43:23:86:97:15:99:00:bf:7c:7a:6a"},
+		{"T=0 after PPS", `"atr": "3B7D94000000814E43238697159900BF7C7A",`, "3b:7d:94:00:00:00:81:4e:43:23:86:97:15:99:00:bf:7c:7a"},
+	} {
+		card, err := virtual.LoadCard(strings.NewReader(`{"kind": "social-1.00", ` + c.member + `
+			"ef05": {"01": "639900D15600000500BF7C7A48FB4966", "07": "X00000019", "06": "20201001"},
+			"ef06": {"08": "111111198101011110", "09": "张三"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Insert(card)
+		waitFor(t, c.atr, "-r", "0", "-a")
+		got := read(t)
+		for _, want := range wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %s lacks %s", c.name, got, want)
+			}
+		}
+		v.Remove()
+		waitFor(t, "Card not present", "-r", "0", "-a")
+	}
+}
