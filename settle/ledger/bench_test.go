@@ -1,0 +1,51 @@
+package ledger
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"gongji/settle"
+)
+
+// BenchmarkSettle measures a whole settlement, fsync included, one till at a time and with sixteen at once. People
+// take turns, as they do at a counter, and every sale debits an own account and a giver's.
+func BenchmarkSettle(b *testing.B) {
+	for _, tills := range []int{1, 16} {
+		b.Run(fmt.Sprintf("tills=%d", tills), func(b *testing.B) {
+			h := openHouse(b)
+			const people = 800
+			s := h.next("S-1", noon)
+			for i := range people {
+				own, giver := invent(i), invent(i+people)
+				s.People = append(s.People, own.snapshot(), giver.snapshot())
+				s.Accounts = append(s.Accounts, own.account(100), giver.account(90_000_000))
+				s.Bindings = append(s.Bindings, bind(fmt.Sprintf("B-%d", i), giver, own, settle.Parent, 1))
+			}
+			h.apply(s)
+			orders := make([]settle.SettleOrder, b.N)
+			for i := range orders {
+				orders[i] = h.order(invent(i%people), line("1", 2500), line("2", 1200), line("3", 1))
+			}
+			var next atomic.Int64
+			b.SetParallelism(tills)
+			b.ReportAllocs()
+			b.ResetTimer()
+			if tills == 1 {
+				for i := range orders {
+					h.settle(orders[i])
+				}
+			} else {
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						if _, _, err := h.Settle(b.Context(), orders[next.Add(1)-1]); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/float64(h.writer.commits.Load()), "settles/commit")
+		})
+	}
+}

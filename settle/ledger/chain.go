@@ -1,0 +1,143 @@
+package ledger
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gongji/settle"
+)
+
+// The kinds of money records.
+const (
+	recordSettlement = "settlement"
+	recordReturn     = "return"
+	recordDispatch   = "dispatch"
+)
+
+// settlementRecord is a settlement as it was made. It never changes; what became of it later is in later records.
+type settlementRecord struct {
+	Settlement settle.Settlement `json:"settlement"`
+	MedGroup   settle.MedGroup   `json:"med_group"`
+}
+
+// returnRecord is a reversal or refund, with everything the next one and the report need.
+type returnRecord struct {
+	POS         string           `json:"pos"`
+	Return      settle.Return    `json:"return"`
+	Presence    *settle.Presence `json:"presence,omitempty"`
+	WithoutCard bool             `json:"without_card,omitempty"`
+	Cancelled   []settle.Pay     `json:"cancelled"` // first leg, pots as they are called today
+	Rebooked    []settle.Pay     `json:"rebooked"`  // second leg
+	Kept        []settle.Line    `json:"kept"`
+	Remaining   []settle.Pay     `json:"remaining"` // what the payers still pay, original pots
+	KeptFigures settle.Figures   `json:"kept_figures"`
+}
+
+// dispatchRecord is the outcome of a message to the centre.
+type dispatchRecord struct {
+	MsgID       string               `json:"msgid"`
+	Infno       string               `json:"infno"`
+	Report      int64                `json:"report"`
+	State       settle.DispatchState `json:"state"`
+	Booking     *settle.Booking      `json:"booking,omitempty"`
+	Unbooked    bool                 `json:"unbooked,omitempty"`
+	Undone      string               `json:"undone,omitempty"`
+	Fault       string               `json:"fault,omitempty"`
+	At          time.Time            `json:"at"`
+	ReportState settle.ReportState   `json:"report_state"`
+	Done        bool                 `json:"done"`
+}
+
+// head is the end of the chain.
+type head struct {
+	seq  int64
+	hash [sha256.Size]byte
+}
+
+// encode is the head as it is stored: number, hash, and a keyed hash over both, so that nobody without the key can cut
+// records off the end.
+func (h head) encode(v *vault) []byte {
+	data := binary.BigEndian.AppendUint64(make([]byte, 0, 8+2*sha256.Size), uint64(h.seq))
+	data = append(data, h.hash[:]...)
+	return append(data, v.mac(kindChain, string(data))...)
+}
+
+var errHeadBroken = errors.New("the head of the hash chain was changed")
+
+func decodeHead(v *vault, data []byte) (h head, err error) {
+	const body = 8 + sha256.Size
+	if len(data) == 0 {
+		return head{}, nil
+	}
+	if len(data) != body+sha256.Size || !hmac.Equal(v.mac(kindChain, string(data[:body])), data[body:]) {
+		return head{}, errHeadBroken
+	}
+	h.seq = int64(binary.BigEndian.Uint64(data))
+	copy(h.hash[:], data[8:])
+	return h, nil
+}
+
+func (t *tx) loadHead() (head, error) {
+	data, err := t.meta(metaHead)
+	if err != nil {
+		return head{}, err
+	}
+	return decodeHead(t.ledger.vault, data)
+}
+
+// next is the head after one more record. Every part is preceded by its length, so that no two records that differ
+// are hashed over the same bytes.
+func (h head) next(kind, ref string, doc []byte) head {
+	digest := sha256.New()
+	digest.Write(h.hash[:])
+	var size [8]byte
+	for _, part := range [][]byte{[]byte(kind), []byte(ref), doc} {
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		digest.Write(size[:])
+		digest.Write(part)
+	}
+	n := head{seq: h.seq + 1}
+	digest.Sum(n.hash[:0])
+	return n
+}
+
+// link appends a money record to the chain and returns its number.
+func (t *tx) link(kind, ref string, record any) (int64, error) {
+	doc, err := json.Marshal(record) // struct fields in order, maps sorted: the same record is always the same bytes
+	if err != nil {
+		return 0, fmt.Errorf("encode a %s record: %w", kind, err)
+	}
+	next := t.batch.head.next(kind, ref, doc)
+	err = t.run("INSERT INTO chain (seq, kind, ref, doc, hash) VALUES (?, ?, ?, ?, ?)",
+		next.seq, kind, ref, t.ledger.vault.seal(KindRecord, doc), next.hash[:])
+	if err != nil {
+		return 0, err
+	}
+	t.batch.head = next
+	return next.seq, nil
+}
+
+// record reads a money record of the chain into a value.
+func (t *tx) record(seq int64, value any) error {
+	var sealed []byte
+	if err := t.get("SELECT doc FROM chain WHERE seq = ?", []any{seq}, &sealed); err != nil {
+		return fmt.Errorf("chain record %d: %w", seq, err)
+	}
+	if err := t.ledger.vault.unsealJSON(KindRecord, sealed, value); err != nil {
+		return fmt.Errorf("chain record %d: %w", seq, err)
+	}
+	return nil
+}
+
+// sameDoc reports whether two values have one canonical form.
+func sameDoc(a, b any) bool {
+	left, leftErr := json.Marshal(a)
+	right, rightErr := json.Marshal(b)
+	return leftErr == nil && rightErr == nil && bytes.Equal(left, right)
+}

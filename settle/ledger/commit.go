@@ -1,0 +1,244 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gongji/settle"
+)
+
+// Settle books a sale; replayed is true where the sale id was already settled with the same content, and then nothing
+// is looked at but the stored answer. Errors: those of Quote, QUOTE_CHANGED (member quote holds the new settle.Quote),
+// IDEMPOTENCY_CONFLICT (member field), CARD_REPORTED_LOST, STORE_FULL, STORE_BROKEN, and whatever Confirm returns. On an
+// error nothing was written but, for a card that is not the patient's, the incident.
+func (l *Ledger) Settle(ctx context.Context, order settle.SettleOrder) (result settle.Settlement, replayed bool, err error) {
+	began := time.Now()
+	err = l.write(ctx, func(t *tx) (err error) {
+		result, replayed, err = t.settle(&order)
+		return err
+	})
+	l.metrics.settleDuration.Observe(time.Since(began).Seconds())
+	l.metrics.countSettle(replayed, err)
+	if err != nil {
+		if settle.CodeOf(err) == settle.PersonCardMismatch {
+			l.noteMismatch(ctx, &order)
+		}
+		return settle.Settlement{}, false, err
+	}
+	return result, replayed, nil
+}
+
+func (t *tx) settle(order *settle.SettleOrder) (settle.Settlement, bool, error) {
+	stored, err := t.settlementBy("sale_id = ? AND pos = ?", order.Sale.ID, order.Sale.POS)
+	switch {
+	case err == nil:
+		if field := firstDifference(stored.Sale, order.Sale); field != "" {
+			return settle.Settlement{}, false, conflict(field)
+		}
+		return stored, true, nil
+	case settle.CodeOf(err) != settle.NotFound:
+		return settle.Settlement{}, false, err
+	}
+	fresh, err := t.settleNew(order)
+	return fresh, false, err
+}
+
+func (t *tx) settleNew(order *settle.SettleOrder) (settle.Settlement, error) {
+	var none settle.Settlement
+	if err := checkPresence(&order.Presence); err != nil {
+		return none, err
+	}
+	f, err := t.gather(&order.Sale, order.Offline)
+	if err != nil {
+		return none, err
+	}
+	if err := t.checkCard(f, order); err != nil {
+		return none, err
+	}
+	quote, err := t.decide(f)
+	if err != nil {
+		return none, err
+	}
+	if order.QuoteDigest != "" && order.QuoteDigest != quote.Digest {
+		return none, settle.NewError(settle.QuoteChanged, nil).With("quote", quote)
+	}
+	if order.Confirm != nil {
+		if err := order.Confirm(); err != nil {
+			return none, err
+		}
+	}
+	receipt, err := t.receipt(f.bill.Day)
+	if err != nil {
+		return none, err
+	}
+	settlement := settle.Settlement{
+		ID: newID(f.at), ReceiptNo: receipt, Sale: order.Sale, Presence: order.Presence, At: f.at, Day: f.bill.Day,
+		Shop: settle.ShopSettled, Report: settle.ReportPending, Figures: quote.Figures, Postings: quote.Postings,
+		Skipped: quote.Skipped, Plan: quote.Plan, Policy: f.policy, LedgerAge: f.age, Offline: order.Offline,
+		AtRisk: quote.AtRisk, Digest: quote.Digest,
+	}
+	return settlement, t.store(f, &settlement)
+}
+
+// checkPresence: no settlement without the evidence of the match.
+func checkPresence(p *settle.Presence) error {
+	if p.Reader == "" || p.Kind == "" || p.MatchedAt.IsZero() {
+		return badField("presence", "没有读卡记录，不能结算。", "reader, kind and time of the match are required")
+	}
+	return nil
+}
+
+// checkCard holds the presented card against the centre's word. Offline a card that the ledger does not know proves
+// nothing. Online it may be new: the centre resolved it.
+// The order is that of the offline checks: card known, person active, card not reported lost.
+func (t *tx) checkCard(f *facts, order *settle.SettleOrder) error {
+	if order.Presence.Kind != settle.CredentialCard {
+		return nil
+	}
+	card, known, err := t.card(order.Presence.CardHash)
+	switch {
+	case err != nil:
+		return err
+	case !known && order.Offline:
+		return settle.NewError(settle.PersonUnknown, nil)
+	case !known:
+		return nil
+	}
+	if err := f.checkActive(); err != nil {
+		return err
+	}
+	switch {
+	case card.Owner != order.Sale.Patient:
+		return &settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch}
+	case card.Status == settle.CardLost:
+		return settle.NewError(settle.CardReportedLost, nil)
+	case card.Status == settle.CardExpired:
+		return settle.NewError(settle.CardExpiredCode, nil)
+	}
+	return nil
+}
+
+// store writes a settlement with everything that belongs to it.
+func (t *tx) store(f *facts, s *settle.Settlement) error {
+	record, err := t.link(recordSettlement, s.ID, settlementRecord{Settlement: *s, MedGroup: f.bill.MedGroup})
+	if err != nil {
+		return err
+	}
+	fig := &s.Figures
+	key, err := t.insert(`INSERT INTO settlement (ref, pos, sale_id, receipt, person, at, day, med_type, med_group, disease,
+		area, total, fund, own, shared, cash, shop, offline, at_risk, record)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, s.Sale.POS, s.Sale.ID, s.ReceiptNo, f.patient.key, millis(s.At), s.Day, s.Sale.MedType, f.bill.MedGroup,
+		s.Sale.Disease.Code, f.bill.Patient.Area, fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, s.Shop, s.Offline,
+		s.AtRisk, record)
+	if err != nil {
+		return err
+	}
+	report, err := t.addReport(settle.ReportSettle, key, nil, f.patient.key, fig.Own+fig.Shared, s.At, record)
+	if err != nil {
+		return err
+	}
+	for i := range s.Postings {
+		p := &s.Postings[i]
+		h := f.holder(p.Person)
+		if err := t.addPosting(record, report, key, legSettle, h.key, f.patient.key, s.Day, p); err != nil {
+			return err
+		}
+	}
+	if err := t.addLines(key, s); err != nil {
+		return err
+	}
+	if err := t.addPresence(record, key, &s.Presence); err != nil {
+		return err
+	}
+	t.batch.after = append(t.batch.after, func() { t.ledger.settled(fig) })
+	return nil
+}
+
+// The legs of a posting; see the migration.
+const (
+	legSettle = iota
+	legCancel
+	legRebook
+)
+
+func (t *tx) addPosting(record, report, settlement int64, leg int, person, patient int64, day settle.Date, p *settle.Posting) error {
+	return t.run(`INSERT INTO posting (record, report, settlement, leg, person, patient, pot, day, amount, after, centre)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		record, report, settlement, leg, person, patient, p.Pot, day, p.Amount, p.After, open)
+}
+
+func (t *tx) addReport(kind settle.ReportKind, settlement int64, refund any, person int64, amount settle.Fen, at time.Time, record int64) (int64, error) {
+	return t.insert(`INSERT INTO report (kind, settlement, refund, person, state, done, created, attempts, next, fault, amount, record)
+		VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, '', ?, ?)`,
+		kind, settlement, refund, person, settle.ReportPending, millis(at), millis(at), amount, record)
+}
+
+func (t *tx) addLines(settlement int64, s *settle.Settlement) error {
+	for i := range s.Sale.Lines {
+		line := &s.Sale.Lines[i]
+		err := t.run("INSERT INTO line (settlement, n, code, class, quantity, total, fund, cash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			settlement, i, line.Code, line.Class, line.Quantity, line.Total, line.Fund, s.Plan.LineCash[line.ID])
+		if err != nil {
+			return err
+		}
+		for _, code := range line.TraceCodes {
+			err := t.run("INSERT OR IGNORE INTO trace (code, settlement, line, split_pack) VALUES (?, ?, ?, ?)",
+				code, settlement, line.ID, line.SplitPack)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tx) addPresence(record, settlement int64, p *settle.Presence) error {
+	return t.run(`INSERT INTO presence (record, settlement, reader, seq, kind, card, person_check, matched_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		record, settlement, p.Reader, int64(p.Seq), p.Kind, []byte(p.CardHash), p.PersonCheck, millis(p.MatchedAt))
+}
+
+// settled tells the world after the commit.
+func (l *Ledger) settled(fig *settle.Figures) {
+	l.metrics.addYuan(fig)
+	l.wakeOutbox()
+}
+
+func (l *Ledger) wakeOutbox() {
+	if l.options.OnReport != nil {
+		l.options.OnReport()
+	}
+}
+
+// receipt is the next receipt number of a day: 20261122-000123.
+func (t *tx) receipt(day settle.Date) (string, error) {
+	n, err := t.count(fmt.Sprintf("receipt-%d", day), 1)
+	return fmt.Sprintf("%d-%06d", day, n), err
+}
+
+// newID is an opaque id that sorts by time: 48 bits of milliseconds and 80 random bits, 26 characters.
+func newID(at time.Time) string {
+	var id [16]byte
+	ms := uint64(at.UnixMilli())
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	_, _ = rand.Read(id[6:]) // never fails
+	return idText.EncodeToString(id[:])
+}
+
+var idText = base32.NewEncoding(strings.ToLower("0123456789ABCDEFGHJKMNPQRSTVWXYZ")).WithPadding(base32.NoPadding)
+
+// notFound is NOT_FOUND where a query had no row.
+func notFound(err error) error {
+	if errors.Is(err, errNoRows) {
+		return settle.NewError(settle.NotFound, nil)
+	}
+	return err
+}

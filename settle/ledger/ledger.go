@@ -1,0 +1,301 @@
+// Package ledger is the money's memory: the cached accounts, what was settled out of them, and what the centre still
+// has to be told, in one SQLite database.
+//
+// It decides nothing. It reads the facts of a sale, calls settle.MakePlan or settle.MakeRefund, and writes what they
+// answered (settlement, lines, postings, presence, chain link, report) in one transaction, which is on disk before
+// anybody hears of it.
+//
+// # What a row promises
+//
+//  1. The postings of a settlement, its cash and its fund part sum to the bill's total.
+//  2. No account's available money is ever below its floor by a settlement.
+//  3. One sale id of one till is one settlement, for ever: same content, the first answer again; other content, a
+//     refusal naming the field.
+//  4. What was acknowledged survives kill -9 and power loss (synchronous=FULL, answered after the fsync).
+//  5. Every settlement, reversal and refund has exactly one report row, written with it, held until it is answered.
+//  6. Refunds never exceed what each source paid.
+//  7. Every money record is a link of a hash chain with a keyed head; [VerifyDir] walks it and re-adds everything.
+//  8. No settlement without the card presence that matched.
+//
+// # What is available
+//
+// An account's available money is its balance in the last snapshot, less frozen money, less what other venues hold,
+// less everything settled here that the balance does not contain yet. A posting is contained exactly if the centre
+// acknowledged it at a centre time that is not later than the time through which the snapshot contains this venue.
+// What is unsent, unknown or acknowledged later is still subtracted. Money given back follows the same rule, but for one
+// doubt: while a cancellation is sent and not answered, a newer snapshot may contain it already, and it is not added to
+// such a balance, or it could be spent twice. Since the
+// centre learns of a partial return as a cancellation and a new booking, a return is posted in two legs, what was
+// cancelled and what stays paid, and each is contained from its own acknowledgement on.
+//
+// # Decisions
+//
+// Identities enter with a snapshot and are sealed (AES-256-GCM) before they are written; the keys lie in a file of
+// their own beside the database. Money records are stored once, sealed, in the chain; the other tables hold columns
+// that are asked for, and verification compares the two. One goroutine writes, in groups; readers have their own
+// read-only connections. Age is counted on a clock that only rises.
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gongji/settle"
+)
+
+// DefaultReportGrace is how long a report on its way does not count as unsynced.
+const DefaultReportGrace = 30 * time.Second
+
+// Options are what varies between installations and tests. All but OnReport and ReportGrace are required.
+type Options struct {
+	Dir         string // data directory; made with mode 0700 where it does not exist
+	Venue       settle.Venue
+	RulesFor    func(day settle.Date) (*settle.Rules, error) // the region's rules on a day; called for every sale
+	Offline     settle.OfflineLimits                         // of the configuration; the region's apply too
+	Clock       func() time.Time                             // wall clock, with its monotonic reading where it has one
+	Registerer  prometheus.Registerer
+	Logger      *slog.Logger
+	OnReport    func()        // called after a report is on disk; must not block
+	ReportGrace time.Duration // 0: DefaultReportGrace
+}
+
+func (o *Options) validate() error {
+	var faults []error
+	need := func(ok bool, field string) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("ledger: Options.%s is missing", field))
+		}
+	}
+	need(o.Dir != "", "Dir")
+	need(o.Venue.Code != "", "Venue.Code")
+	need(o.RulesFor != nil, "RulesFor")
+	need(o.Clock != nil, "Clock")
+	need(o.Registerer != nil, "Registerer")
+	need(o.Logger != nil, "Logger")
+	return errors.Join(faults...)
+}
+
+// Ledger is an open data directory. All methods are safe for concurrent use; errors are *settle.Error.
+type Ledger struct {
+	options Options
+	log     *slog.Logger
+	vault   *vault
+	clock   *clock
+	metrics *metrics
+
+	lock      *os.File
+	writes    *sql.DB
+	saver     *sql.DB // for checkpoints
+	reads     *sql.DB
+	readStmts *statements
+	writer    *writer
+
+	serials   serials
+	closing   sync.Once
+	closeErr  error
+	stopSaver chan struct{}
+	saverDone chan struct{}
+}
+
+// Open takes a data directory for this process and brings its database up to date. Faults are STORE_BROKEN with the
+// cause ErrInUse, ErrNewer, ErrKeyMissing, ErrKeyWrong, ErrKeyOpen or what the system said; missing options are plain
+// errors that name every field.
+func Open(ctx context.Context, options Options) (*Ledger, error) {
+	if err := options.validate(); err != nil {
+		return nil, err
+	}
+	if options.ReportGrace == 0 {
+		options.ReportGrace = DefaultReportGrace
+	}
+	l := &Ledger{
+		options: options, log: options.Logger.With("component", "ledger"),
+		stopSaver: make(chan struct{}), saverDone: make(chan struct{}),
+	}
+	if err := l.open(ctx); err != nil {
+		return nil, storeError(errors.Join(err, l.release()))
+	}
+	go l.writer.loop()
+	go func() {
+		defer close(l.saverDone)
+		l.housekeep(l.stopSaver)
+	}()
+	return l, nil
+}
+
+func (l *Ledger) open(ctx context.Context) (err error) {
+	dir := l.options.Dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	if l.lock, err = lockDir(dir); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(filepath.Join(dir, databaseName))
+	if err != nil {
+		return err
+	}
+	_, statErr := os.Stat(path)
+	if l.vault, err = openVault(dir, statErr == nil); err != nil {
+		return err
+	}
+	if err := l.openDatabase(ctx, path); err != nil {
+		return err
+	}
+	return l.load(ctx)
+}
+
+func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
+	if l.writes, err = openWriter(path); err != nil {
+		return err
+	}
+	steps, err := loadMigrations(migrationFiles)
+	if err != nil {
+		return err
+	}
+	if _, err := migrate(ctx, l.writes, steps); err != nil {
+		return err
+	}
+	conn, err := l.writes.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	l.writer = newWriter(l, conn)
+	if err := assertDurable(ctx, conn); err != nil {
+		return err
+	}
+	if l.saver, err = openWriter(path); err != nil {
+		return err
+	}
+	if l.reads, err = openReaders(path); err != nil {
+		return err
+	}
+	l.readStmts = newStatements(l.reads)
+	return syncDir(filepath.Dir(path))
+}
+
+// assertDurable checks what acknowledgement rests on, since a driver's default has been found to undo it silently. It
+// also takes checkpoints off the commit path.
+func assertDurable(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 0"); err != nil {
+		return err
+	}
+	var synchronous int
+	var journal string
+	if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+		return err
+	}
+	if synchronous != 2 || journal != "wal" {
+		return fmt.Errorf("the write connection has synchronous=%d journal_mode=%s, not 2 and wal", synchronous, journal)
+	}
+	return nil
+}
+
+// load reads what lives in memory: clock and head of the chain; and it checks that the key is this database's.
+func (l *Ledger) load(ctx context.Context) error {
+	t := &tx{ledger: l, stmt: l.writer.stmts.get, batch: &batch{}}
+	if err := l.checkKey(t); err != nil {
+		return err
+	}
+	high, err := t.metaInt(metaClock)
+	if err != nil {
+		return err
+	}
+	l.metrics, err = newMetrics(l.options.Registerer, l)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	l.clock = newClock(l.options.Clock, instant(high), l.clockJumped)
+	if l.writer.head, err = t.loadHead(); err != nil {
+		return err
+	}
+	pulled, err := t.metaInt(metaSnapshot)
+	setInstant(l.metrics.snapshotAt, pulled)
+	verified, verifiedErr := t.metaInt(metaVerified)
+	setInstant(l.metrics.verifiedAt, verified)
+	return errors.Join(err, verifiedErr)
+}
+
+// checkKey ties a database to its key: the first opening writes a keyed hash, every later one compares it.
+func (l *Ledger) checkKey(t *tx) error {
+	want := l.vault.mac(kindCheck, "")
+	got, err := t.meta(metaKeyCheck)
+	if err != nil {
+		return err
+	}
+	if got == nil {
+		return t.setMeta(metaKeyCheck, want)
+	}
+	if string(got) != string(want) {
+		return ErrKeyWrong
+	}
+	return nil
+}
+
+func (l *Ledger) clockJumped(ahead time.Duration) {
+	l.log.Warn("the PC's clock jumped ahead; the ledger ages at once", "by", ahead.Round(time.Second).String())
+}
+
+// ObserveCentreTime takes the centre's time as an answer just carried it. It is the only thing that sets the
+// high-water clock back; a correction is logged and counted. Times of the past (a file's, a booking's) must not come
+// here.
+func (l *Ledger) ObserveCentreTime(ctx context.Context, now time.Time) error {
+	by := l.clock.correct(now)
+	if by == 0 {
+		return nil
+	}
+	l.metrics.clockCorrections.Inc()
+	l.log.Warn("high-water clock corrected by the centre's time", "by", by.Round(time.Second).String())
+	return l.write(ctx, func(t *tx) error { return t.setMeta(metaClock, millis(l.clock.now())) })
+}
+
+// Close finishes what is queued, writes everything out and gives the directory back. It may be called again.
+func (l *Ledger) Close() error {
+	l.closing.Do(func() {
+		l.persistClock()
+		l.writer.close()
+		close(l.stopSaver)
+		<-l.saverDone
+		l.closeErr = l.release()
+	})
+	return l.closeErr
+}
+
+// release closes whatever was opened, last first.
+func (l *Ledger) release() error {
+	var faults []error
+	if l.metrics != nil {
+		l.metrics.unregister()
+	}
+	if l.readStmts != nil {
+		l.readStmts.close()
+	}
+	if l.reads != nil {
+		faults = append(faults, l.reads.Close())
+	}
+	if l.saver != nil {
+		faults = append(faults, l.saver.Close())
+	}
+	if l.writer != nil {
+		l.writer.stmts.close()
+		faults = append(faults, l.writer.conn.Close())
+	}
+	if l.writes != nil {
+		faults = append(faults, l.writes.Close())
+	}
+	if l.lock != nil {
+		faults = append(faults, l.lock.Close())
+	}
+	return errors.Join(faults...)
+}

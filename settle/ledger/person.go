@@ -1,0 +1,167 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"gongji/settle"
+)
+
+// identity is what is sealed of a person.
+type identity struct {
+	PsnNo  string `json:"psn_no"`
+	Certno string `json:"certno"`
+	Name   string `json:"name"`
+}
+
+// personRow is a person as stored.
+type personRow struct {
+	key    int64
+	asOf   int64
+	gone   bool
+	sealed []byte
+	person settle.Person
+}
+
+const personColumns = "id, pid, sealed, masked, insurance, status, area, waiting, as_of, gone"
+
+func scanPerson(scan func(dest ...any) error) (p personRow, err error) {
+	var pid []byte
+	err = scan(&p.key, &pid, &p.sealed, &p.person.Masked, &p.person.Insurance, &p.person.Status, &p.person.Area,
+		&p.person.Waiting, &p.asOf, &p.gone)
+	p.person.ID = personID(pid)
+	return p, err
+}
+
+func (t *tx) personBy(query string, arg any) (p personRow, err error) {
+	err = t.each("SELECT "+personColumns+" FROM person WHERE "+query, []any{arg},
+		func(scan func(dest ...any) error) (err error) {
+			p, err = scanPerson(scan)
+			return err
+		})
+	if err == nil && p.key == 0 {
+		err = sql.ErrNoRows
+	}
+	return p, err
+}
+
+// known is a person whom the ledger still covers; PERSON_UNKNOWN otherwise.
+func (t *tx) known(id settle.PersonID) (personRow, error) {
+	pid, ok := decodePerson(id)
+	if !ok {
+		return personRow{}, settle.NewError(settle.PersonUnknown, nil)
+	}
+	p, err := t.personBy("pid = ?", pid)
+	if errors.Is(err, sql.ErrNoRows) || (err == nil && p.gone) {
+		return personRow{}, settle.NewError(settle.PersonUnknown, nil)
+	}
+	return p, err
+}
+
+// identity opens the sealed part of a person.
+func (t *tx) identity(p *personRow) (who identity, err error) {
+	err = t.ledger.vault.unsealJSON(KindPerson, p.sealed, &who)
+	return who, err
+}
+
+// Person is a person by id; PERSON_UNKNOWN where the ledger has none, or the centre has ended it.
+func (l *Ledger) Person(ctx context.Context, id settle.PersonID) (person settle.Person, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		row, err := t.known(id)
+		person = row.person
+		return err
+	})
+	return person, err
+}
+
+// PersonByNumber finds a person by Index(KindCertno, number); PERSON_UNKNOWN where the ledger has none. Of several
+// person numbers under one identity number the one that the centre spoke of last is meant.
+func (l *Ledger) PersonByNumber(ctx context.Context, hash string) (person settle.Person, err error) {
+	certno, ok := decodeIndex(hash)
+	if !ok {
+		return person, settle.NewError(settle.PersonUnknown, nil)
+	}
+	err = l.read(ctx, func(t *tx) error {
+		row, err := t.personBy("certno = ? AND gone = 0 ORDER BY as_of DESC, id DESC LIMIT 1", certno)
+		if errors.Is(err, sql.ErrNoRows) {
+			return settle.NewError(settle.PersonUnknown, nil)
+		}
+		person = row.person
+		return err
+	})
+	return person, err
+}
+
+// CardByHash finds a card by Index(KindCard, number+"|"+identifier); ok is false where the ledger has none.
+func (l *Ledger) CardByHash(ctx context.Context, hash string) (card settle.Card, ok bool, err error) {
+	err = l.read(ctx, func(t *tx) (err error) {
+		card, ok, err = t.card(hash)
+		return err
+	})
+	return card, ok, err
+}
+
+func (t *tx) card(hash string) (card settle.Card, ok bool, err error) {
+	key, valid := decodeIndex(hash)
+	if !valid {
+		return card, false, nil
+	}
+	var pid []byte
+	err = t.get(`SELECT p.pid, c.status, c.expires FROM card c JOIN person p ON p.id = c.person WHERE c.hash = ?`,
+		[]any{key}, &pid, &card.Status, &card.Expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		return card, false, nil
+	}
+	card.Owner = personID(pid)
+	return card, err == nil, err
+}
+
+// Accounts are the accounts that a person's card opens: the own one first, then the givers' in bound order. Available
+// is what the account could pay now under no limits but its own; a wallet binding shows what is left of its quota.
+func (l *Ledger) Accounts(ctx context.Context, person settle.PersonID) (views []settle.AccountView, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		patient, err := t.known(person)
+		if err != nil {
+			return err
+		}
+		rules, err := l.options.RulesFor(settle.DateOf(l.options.Clock()))
+		if err != nil {
+			return err
+		}
+		holders, err := t.holders(rules, &patient)
+		if err != nil {
+			return err
+		}
+		for _, h := range holders {
+			if h.hasAccount {
+				views = append(views, h.view())
+			}
+		}
+		return nil
+	})
+	return views, err
+}
+
+// GiverByRef turns the opaque giver_ref of a quote back into the giver; ok is false for a foreign reference.
+func (l *Ledger) GiverByRef(ctx context.Context, patient settle.PersonID, ref string) (giver settle.PersonID, ok bool, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		row, err := t.known(patient)
+		if err != nil {
+			return err
+		}
+		return t.each(`SELECT b.ref, p.pid FROM binding b JOIN person p ON p.id = b.giver
+			WHERE b.beneficiary = ? AND b.active = 1`, []any{row.key}, func(scan func(dest ...any) error) error {
+			var binding string
+			var pid []byte
+			if err := scan(&binding, &pid); err != nil {
+				return err
+			}
+			if l.vault.giverRef(binding) == ref {
+				giver, ok = personID(pid), true
+			}
+			return nil
+		})
+	})
+	return giver, ok, err
+}

@@ -1,0 +1,58 @@
+package ledger
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNoStatementScansATable settles, returns, reports and looks up, and asks SQLite how it would run every statement
+// that took: with ten million accounts a scan would stop the counter.
+func TestNoStatementScansATable(t *testing.T) {
+	h, sold := busy(t)
+	order := h.order(h.patient, line("1", 10))
+	order.Offline = true
+	h.settle(order)
+	if _, err := h.Settlement(t.Context(), sold[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	h.wantAvailable(h.patient, h.available(h.patient))
+	explained := 0
+	for query := range h.writer.stmts.known {
+		if word, _, _ := strings.Cut(strings.TrimSpace(query), " "); !strings.Contains("SELECT INSERT UPDATE DELETE", word) {
+			continue
+		}
+		explained++
+		err := h.write(t.Context(), func(t2 *tx) error {
+			rows, err := h.writer.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, placeholders(query))...)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				var id, parent, unused int
+				var detail string
+				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+					return err
+				}
+				if strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "INDEX report_open") && !strings.Contains(detail, "CONSTANT ROW") {
+					t.Errorf("%s:\n%s", detail, query)
+				}
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, query)
+		}
+	}
+	if explained < 30 {
+		t.Errorf("explained %d statements only", explained)
+	}
+}
+
+// placeholders is how many arguments a statement takes.
+func placeholders(query string) int {
+	if strings.Contains(query, "?1") {
+		return 6
+	}
+	return strings.Count(query, "?")
+}

@@ -1,0 +1,261 @@
+package ledger
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"gongji/settle"
+)
+
+// The kinds under which private data are sealed and indexed. A seal of one kind does not open as another.
+const (
+	KindPerson  = "person"  // seal: psn_no, certno and name; index: psn_no
+	KindCertno  = "certno"  // index: identity number
+	KindCard    = "card"    // seal: settle.CardNumbers as JSON; index: number + "|" + identifier
+	KindAgent   = "agent"   // seal and index: who buys for an absent patient
+	KindBody    = "body"    // seal: a message of the journal
+	KindBooking = "booking" // seal: settle.Booking as JSON
+	KindRecord  = "record"  // seal: a money record of the chain
+	KindNote    = "note"    // seal: texts that people or the centre wrote
+	kindGiver   = "giver"   // index: binding
+	kindChain   = "chain"   // index: head of the chain
+	kindCheck   = "check"   // index: proves that a database belongs to a key
+)
+
+// Faults of the keys, causes of STORE_BROKEN.
+var (
+	ErrKeyMissing = errors.New("the database exists but its key file does not; restore keys/ledger.key from the backup")
+	ErrKeyWrong   = errors.New("the key file does not belong to this database")
+	ErrKeyOpen    = errors.New("the key file or its directory can be read by other users; set modes 0600 and 0700")
+	ErrSealBroken = errors.New("sealed data do not open: changed on disk, or sealed with another key or as another kind")
+)
+
+const (
+	keyDirName  = "keys"
+	keyFileName = "ledger.key"
+	keyHeader   = "gongji-ledger-key-1"
+	keyBytes    = 32
+	sealVersion = 1
+	hashBytes   = 16 // of the 32 of an index that are kept: enough that no two people ever collide
+)
+
+// vault seals and indexes with the two keys derived from the key file. It is safe for concurrent use.
+type vault struct {
+	aead     cipher.AEAD
+	indexKey []byte
+}
+
+// openVault reads the key file of a data directory, or makes one where neither key nor database exists.
+func openVault(dir string, databaseExists bool) (*vault, error) {
+	path := filepath.Join(dir, keyDirName, keyFileName)
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && databaseExists:
+		return nil, ErrKeyMissing
+	case errors.Is(err, os.ErrNotExist):
+		if text, err = createKey(path); err != nil {
+			return nil, fmt.Errorf("create the key file: %w", err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("read the key file: %w", err)
+	}
+	if err := checkModes(path); err != nil {
+		return nil, err
+	}
+	master, err := parseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return newVault(master)
+}
+
+// createKey writes a new random key so that it survives a power cut before anything is sealed with it: a half-written
+// file never bears the key's name.
+func createKey(path string) ([]byte, error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	master := make([]byte, keyBytes)
+	if _, err := rand.Read(master); err != nil {
+		return nil, err
+	}
+	text := []byte(keyHeader + "\n" + base64.StdEncoding.EncodeToString(master) + "\n")
+	fresh := path + ".new"
+	file, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return nil, err
+	}
+	return text, errors.Join(os.Rename(fresh, path), syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+// syncDir makes a new directory entry durable. Windows has no such call and needs none.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	handle, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(handle.Sync(), handle.Close())
+}
+
+// checkModes refuses keys that other users can read. Windows protects by access lists instead of modes.
+func checkModes(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	for _, p := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(p)
+		if err != nil {
+			return fmt.Errorf("read the key file: %w", err)
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			return ErrKeyOpen
+		}
+	}
+	return nil
+}
+
+func parseKey(text []byte) ([]byte, error) {
+	header, body, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(body))
+	if header != keyHeader || err != nil || len(master) != keyBytes {
+		return nil, fmt.Errorf("the key file is damaged: it must hold %q and 32 bytes in base64", keyHeader)
+	}
+	return master, nil
+}
+
+func newVault(master []byte) (*vault, error) {
+	sealKey, err := hkdf.Key(sha256.New, master, nil, "gongji seal", keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	indexKey, err := hkdf.Key(sha256.New, master, nil, "gongji index", keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(sealKey)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return &vault{aead: aead, indexKey: indexKey}, err
+}
+
+func (v *vault) seal(kind string, data []byte) []byte {
+	sealed := make([]byte, 1, 1+len(data)+v.aead.Overhead())
+	sealed[0] = sealVersion
+	return v.aead.Seal(sealed, nil, data, []byte(kind))
+}
+
+func (v *vault) unseal(kind string, sealed []byte) ([]byte, error) {
+	if len(sealed) == 0 || sealed[0] != sealVersion {
+		return nil, ErrSealBroken
+	}
+	data, err := v.aead.Open(nil, nil, sealed[1:], []byte(kind))
+	if err != nil {
+		return nil, ErrSealBroken
+	}
+	return data, nil
+}
+
+// sealJSON seals a value as JSON.
+func (v *vault) sealJSON(kind string, value any) ([]byte, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("encode a %s: %w", kind, err)
+	}
+	return v.seal(kind, data), nil
+}
+
+// unsealJSON opens what sealJSON sealed. The error never quotes the data.
+func (v *vault) unsealJSON(kind string, sealed []byte, value any) error {
+	data, err := v.unseal(kind, sealed)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal(data, value) != nil {
+		return fmt.Errorf("a sealed %s does not decode", kind)
+	}
+	return nil
+}
+
+func (v *vault) mac(kind, value string) []byte {
+	h := hmac.New(sha256.New, v.indexKey)
+	h.Write([]byte(kind))
+	h.Write([]byte{0})
+	h.Write([]byte(value))
+	return h.Sum(nil)
+}
+
+// hash is the stored form of an index.
+func (v *vault) hash(kind, value string) []byte { return v.mac(kind, value)[:hashBytes] }
+
+// Seal encrypts data with the ledger's key (AES-256-GCM); kind is bound into the seal, so that sealed data cannot be
+// moved to where another kind is expected. Safe for concurrent use; it never fails for a reason of the data.
+func (l *Ledger) Seal(kind string, data []byte) ([]byte, error) { return l.vault.seal(kind, data), nil }
+
+// Unseal opens what Seal sealed under the same kind. The cause of STORE_BROKEN is ErrSealBroken.
+func (l *Ledger) Unseal(kind string, sealed []byte) ([]byte, error) {
+	data, err := l.vault.unseal(kind, sealed)
+	if err != nil {
+		return nil, settle.NewError(settle.StoreBroken, err)
+	}
+	return data, nil
+}
+
+// Index is the keyed hash (HMAC-SHA256, 32 hexadecimal digits kept) of a value of a kind: equal values have equal
+// hashes, and without the key nothing can be read from or tried against them.
+func (l *Ledger) Index(kind, value string) string {
+	return hex.EncodeToString(l.vault.hash(kind, value))
+}
+
+// decodeIndex is the stored form of an Index text; ok is false for any other text.
+func decodeIndex(text string) (hash []byte, ok bool) {
+	hash, err := hex.DecodeString(text)
+	return hash, err == nil && len(hash) == hashBytes
+}
+
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// personID names a person outside the database.
+func personID(pid []byte) settle.PersonID {
+	return settle.PersonID("p" + lowerBase32.EncodeToString(pid))
+}
+
+// decodePerson is the stored form of a PersonID; ok is false for any other text.
+func decodePerson(id settle.PersonID) (pid []byte, ok bool) {
+	text, found := strings.CutPrefix(string(id), "p")
+	pid, err := lowerBase32.DecodeString(text)
+	return pid, found && err == nil && len(pid) == hashBytes
+}
+
+// PersonID is the id under which a person number (人员编号) is known here, whether or not the ledger knows the person.
+func (l *Ledger) PersonID(psnNo string) settle.PersonID {
+	return personID(l.vault.hash(KindPerson, psnNo))
+}
+
+// giverRef is the opaque reference of a binding that a till may hand back as a chosen giver.
+func (v *vault) giverRef(binding string) string {
+	return "g" + lowerBase32.EncodeToString(v.hash(kindGiver, binding)[:10])
+}

@@ -1,0 +1,155 @@
+package ledger
+
+import (
+	"context"
+
+	"gongji/settle"
+)
+
+// RecentLimit is the most settlements that Recent lists.
+const RecentLimit = 500
+
+const settlementQuery = `SELECT s.record, s.shop, s.back_total, s.back_fund, s.back_own, s.back_shared, s.back_cash, r.state
+	FROM settlement s JOIN report r ON r.record = s.record WHERE `
+
+// settlementState is what became of a settlement after its record was written.
+type settlementState struct {
+	record int64
+	shop   settle.ShopState
+	back   settle.Figures
+	report settle.ReportState
+}
+
+// settlementBy is the one settlement that a condition over table s finds; NOT_FOUND.
+func (t *tx) settlementBy(condition string, args ...any) (settle.Settlement, error) {
+	var state settlementState
+	if err := t.get(settlementQuery+condition, args, state.dest()...); err != nil {
+		return settle.Settlement{}, notFound(err)
+	}
+	return t.settlementOf(&state)
+}
+
+func (s *settlementState) dest() []any {
+	b := &s.back
+	return []any{&s.record, &s.shop, &b.Total, &b.Fund, &b.Own, &b.Shared, &b.Cash, &s.report}
+}
+
+// settlementOf joins the record and what became of it.
+func (t *tx) settlementOf(state *settlementState) (settle.Settlement, error) {
+	var record settlementRecord
+	if err := t.record(state.record, &record); err != nil {
+		return settle.Settlement{}, err
+	}
+	s := record.Settlement
+	s.Shop, s.Report, s.Refunded = state.shop, state.report, state.back
+	s.AtRisk = atRisk(&s)
+	return s, nil
+}
+
+// atRisk is what of an offline settlement is still at risk: nothing once the centre has booked it or the money is back.
+func atRisk(s *settle.Settlement) settle.Fen {
+	if s.Report == settle.ReportAccepted || s.Report == settle.ReportAdjusted {
+		return 0
+	}
+	taken := s.Figures.Own + s.Figures.Shared - s.Refunded.Own - s.Refunded.Shared
+	return min(s.AtRisk, taken)
+}
+
+// Settlement is a settlement by its id; NOT_FOUND.
+func (l *Ledger) Settlement(ctx context.Context, id string) (s settle.Settlement, err error) {
+	err = l.read(ctx, func(t *tx) (err error) {
+		s, err = t.settlementBy("s.ref = ?", id)
+		return err
+	})
+	return s, err
+}
+
+// SettlementBySale answers "what became of sale X?": the sale of this till, else the latest of any till of the venue
+// under that id; NOT_FOUND.
+func (l *Ledger) SettlementBySale(ctx context.Context, pos, saleID string) (s settle.Settlement, err error) {
+	err = l.read(ctx, func(t *tx) (err error) {
+		s, err = t.settlementBy("s.sale_id = ? ORDER BY s.pos = ? DESC, s.id DESC LIMIT 1", saleID, pos)
+		return err
+	})
+	return s, err
+}
+
+// ReturnByID finds a reversal or refund by the till's id, as SettlementBySale finds a sale; NOT_FOUND.
+func (l *Ledger) ReturnByID(ctx context.Context, pos, id string) (back settle.Return, err error) {
+	err = l.read(ctx, func(t *tx) (err error) {
+		back, err = t.returnBy("f.return_id = ? ORDER BY f.pos = ? DESC, f.id DESC LIMIT 1", id, pos)
+		return err
+	})
+	return back, err
+}
+
+// Returns are the reversals and refunds of a settlement, oldest first; empty where there are none.
+func (l *Ledger) Returns(ctx context.Context, settlement string) (list []settle.Return, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		records, err := t.records(`SELECT f.record FROM refund f JOIN settlement s ON s.id = f.settlement
+			WHERE s.ref = ? ORDER BY f.id`, settlement)
+		if err != nil {
+			return err
+		}
+		for _, seq := range records {
+			back, err := t.returnBy("f.record = ?", seq)
+			if err != nil {
+				return err
+			}
+			list = append(list, back)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (t *tx) records(query string, args ...any) (list []int64, err error) {
+	err = t.each(query, args, func(scan func(dest ...any) error) error {
+		var seq int64
+		err := scan(&seq)
+		list = append(list, seq)
+		return err
+	})
+	return list, err
+}
+
+func (t *tx) returnBy(condition string, args ...any) (settle.Return, error) {
+	var seq int64
+	var report settle.ReportState
+	err := t.get("SELECT f.record, r.state FROM refund f JOIN report r ON r.record = f.record WHERE "+condition, args, &seq, &report)
+	if err != nil {
+		return settle.Return{}, notFound(err)
+	}
+	var record returnRecord
+	if err := t.record(seq, &record); err != nil {
+		return settle.Return{}, err
+	}
+	record.Return.Report = report
+	return record.Return, nil
+}
+
+// Recent lists the settlements of a day, latest first, at most limit and RecentLimit.
+func (l *Ledger) Recent(ctx context.Context, day settle.Date, limit int) (list []settle.Settlement, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		var states []settlementState
+		err := t.each(settlementQuery+"s.day = ? ORDER BY s.id DESC LIMIT ?", []any{day, max(0, min(limit, RecentLimit))},
+			func(scan func(dest ...any) error) error {
+				var state settlementState
+				err := scan(state.dest()...)
+				states = append(states, state)
+				return err
+			})
+		if err != nil {
+			return err
+		}
+		for i := range states {
+			s, err := t.settlementOf(&states[i])
+			if err != nil {
+				return err
+			}
+			list = append(list, s)
+		}
+		return nil
+	})
+	return list, err
+}

@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"gongji/settle"
+)
+
+var errNoRows = sql.ErrNoRows
+
+// Quote plans a sale and changes nothing. PERSON_UNKNOWN, RULE_REFUSED, PERSON_CARD_MISMATCH, BAD_REQUEST and, when
+// offline, LEDGER_STALE, OFFLINE_LIMIT.
+func (l *Ledger) Quote(ctx context.Context, sale settle.Sale, offline bool) (quote settle.Quote, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		f, err := t.gather(&sale, offline)
+		if err != nil {
+			return err
+		}
+		quote, err = t.decide(f)
+		return err
+	})
+	return quote, err
+}
+
+// decide plans a bill and applies what only the ledger can check: trace codes sold before, and the offline limits in
+// their order.
+func (t *tx) decide(f *facts) (quote settle.Quote, err error) {
+	if err := f.checkActive(); err != nil {
+		return quote, err
+	}
+	plan := settle.MakePlan(f.rules, &f.bill)
+	if err := t.checkPlan(f, &plan); err != nil {
+		return quote, err
+	}
+	quote = settle.Quote{
+		Plan: plan, Policy: f.policy, LedgerAge: f.age, Offline: f.offline, Bill: f.bill,
+		Digest: f.bill.Digest(f.policy),
+		Figures: settle.Figures{
+			Fund: plan.Fund, Cash: plan.Cash, Own: plan.Own(f.bill.Patient.ID), Shared: plan.Shared(f.bill.Patient.ID),
+		},
+	}
+	for i := range f.bill.Lines {
+		quote.Figures.Total += f.bill.Lines[i].Total
+	}
+	if f.offline {
+		if err := t.checkOffline(f, quote.Figures.Own+quote.Figures.Shared); err != nil {
+			return settle.Quote{}, err
+		}
+	}
+	if err := f.post(&quote); err != nil {
+		return settle.Quote{}, err
+	}
+	for _, skip := range plan.Skipped {
+		quote.Skipped = append(quote.Skipped, settle.SkippedParty{Party: f.party(skip.Account), Reason: skip.Reason})
+	}
+	return quote, nil
+}
+
+// checkActive: offline only a person whose insurance is in order may be settled for. That somebody is deceased is the
+// planner's to say, which bars online sales too.
+func (f *facts) checkActive() error {
+	if f.offline && f.bill.Patient.Status != settle.StatusNormal && f.bill.Patient.Status != settle.StatusDeceased {
+		return settle.Refused(settle.EPatientStatus)
+	}
+	return nil
+}
+
+// checkPlan turns a refusal of the rules into an error. A code sold before comes before the month's limit, as a code
+// met twice in the bill does.
+func (t *tx) checkPlan(f *facts, plan *settle.Plan) error {
+	if plan.Refusal == "" || plan.Refusal == settle.EPharmacyMonthLimit {
+		if err := t.checkTraces(f); err != nil {
+			return err
+		}
+	}
+	switch plan.Refusal {
+	case "":
+		return nil
+	case settle.ECardOwnerMismatch:
+		return &settle.Error{Code: settle.PersonCardMismatch, Reason: plan.Refusal}
+	}
+	return settle.Refused(plan.Refusal)
+}
+
+// checkTraces refuses a pack that this venue has sold before and not taken back. Parts of an opened pack (拆零) carry
+// the same code sale after sale; a code that was once sold as a whole pack is used up.
+func (t *tx) checkTraces(f *facts) error {
+	rules := &f.rules.Trace
+	if f.bill.Day < rules.RequiredFrom || !rules.RejectDuplicate {
+		return nil
+	}
+	for i := range f.bill.Lines {
+		line := &f.bill.Lines[i]
+		if line.NoCode || !slices.Contains(rules.Classes, line.Class) {
+			continue
+		}
+		for _, code := range line.TraceCodes {
+			var wholes, parts int
+			err := t.get("SELECT COALESCE(SUM(1 - split_pack), 0), COALESCE(SUM(split_pack), 0) FROM trace WHERE code = ?",
+				[]any{code}, &wholes, &parts)
+			if err != nil {
+				return err
+			}
+			if wholes > 0 || (parts > 0 && !line.SplitPack) {
+				return settle.Refused(settle.ETraceDuplicate).With("line", line.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tx) checkOffline(f *facts, asked settle.Fen) error {
+	state, err := t.unsynced(f.patient.key, f.at)
+	if err != nil {
+		return err
+	}
+	state.Age = f.age
+	return settle.CheckOffline(f.limits, state, asked)
+}
+
+func (f *facts) party(person settle.PersonID) settle.Party {
+	if h := f.holder(person); h != nil {
+		return h.party
+	}
+	return settle.Party{Person: person}
+}
+
+// post moves the money of a plan through the holders: the postings with what is available after each, and what of it
+// is at risk. On the way it checks the plan a second time, apart from the planner.
+func (f *facts) post(quote *settle.Quote) error {
+	plan := &quote.Plan
+	if fig := quote.Figures; fig.Fund+fig.Own+fig.Shared+fig.Cash != fig.Total || fig.Cash < 0 {
+		return broken("plan does not sum to the bill")
+	}
+	allocated := make([]settle.Fen, len(plan.Pays))
+	for _, a := range plan.Allocations {
+		if a.Pay >= 0 && a.Pay < len(allocated) {
+			allocated[a.Pay] += a.Amount
+		}
+	}
+	for i, pay := range plan.Pays {
+		h := f.holder(pay.Account)
+		if h == nil || pay.Amount <= 0 || allocated[i] != pay.Amount || h.account.Status.Locked() {
+			return broken("plan debits what it must not")
+		}
+		after := h.pay(pay.Pot, pay.Amount)
+		if f.belowFloor(h, pay.Pot) {
+			return broken("plan takes an account below its floor")
+		}
+		quote.Postings = append(quote.Postings, settle.Posting{Party: h.party, Pot: pay.Pot, Amount: pay.Amount, After: after})
+		if f.offline {
+			quote.AtRisk += h.risk(pay)
+		}
+	}
+	return nil
+}
+
+// risk is the part of a debit that no allowance covers. The quota of a wallet is promised by its owner, not set aside
+// for this venue, so no allowance covers it.
+func (h *holder) risk(pay settle.Pay) settle.Fen {
+	if pay.Pot == settle.PotQuota {
+		return pay.Amount
+	}
+	covered := min(pay.Amount, h.allowance)
+	h.allowance -= covered
+	return pay.Amount - covered
+}
+
+// belowFloor reports whether a debit took too much: a pot below the money frozen on it, a quota below 0, a giver below
+// the policy's reserve.
+func (f *facts) belowFloor(h *holder, pot settle.Pot) bool {
+	a := &h.account
+	switch {
+	case pot == settle.PotQuota:
+		return h.binding == nil || h.binding.QuotaUsed > h.binding.QuotaTotal
+	case a.TwoPots:
+		if a.Prior < 0 || a.Current < 0 || a.Prior+a.Current < a.Frozen {
+			return true
+		}
+	case a.Balance < a.Frozen:
+		return true
+	}
+	if h.binding == nil {
+		return false
+	}
+	shared := free(a, settle.PotBalance)
+	if a.TwoPots {
+		shared = free(a, settle.PotPrior)
+		if f.rules.ShareFrom != settle.SharePriorOnly {
+			shared += free(a, settle.PotCurrent)
+		}
+	}
+	return shared < f.rules.Reserve.MinAfter
+}
+
+// broken is a contradiction inside this program: nothing is settled.
+func broken(text string) error {
+	return settle.NewError(settle.StoreBroken, fmt.Errorf("ledger check: %s", text))
+}

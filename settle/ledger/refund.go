@@ -1,0 +1,417 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gongji/settle"
+)
+
+// Return books a reversal (no lines) or a refund; replayed is true where the id was already booked with the same
+// content. NOT_FOUND, ALREADY_REVERSED, REFUND_OVER, IDEMPOTENCY_CONFLICT, RULE_REFUSED (E_REFUND_WINDOW), CARD_ABSENT,
+// BAD_REQUEST, STORE_FULL, STORE_BROKEN, and whatever Confirm returns.
+func (l *Ledger) Return(ctx context.Context, order settle.ReturnOrder) (back settle.Return, replayed bool, err error) {
+	err = l.write(ctx, func(t *tx) (err error) {
+		back, replayed, err = t.giveBack(&order)
+		return err
+	})
+	if err != nil {
+		return settle.Return{}, false, err
+	}
+	return back, replayed, nil
+}
+
+func (t *tx) giveBack(order *settle.ReturnOrder) (settle.Return, bool, error) {
+	if order.ID == "" || order.POS == "" {
+		return settle.Return{}, false, badField("refund_id", "缺少单号。", "till and id are required")
+	}
+	stored, err := t.returnBy("f.return_id = ? AND f.pos = ?", order.ID, order.POS)
+	switch {
+	case err == nil:
+		if field := firstReturnDifference(stored, order); field != "" {
+			return settle.Return{}, false, conflict(field)
+		}
+		return stored, true, nil
+	case settle.CodeOf(err) != settle.NotFound:
+		return settle.Return{}, false, err
+	}
+	g, err := t.openGiving(order)
+	if err != nil {
+		return settle.Return{}, false, err
+	}
+	if err := g.plan(t); err != nil {
+		return settle.Return{}, false, err
+	}
+	if order.Confirm != nil {
+		if err := order.Confirm(); err != nil {
+			return settle.Return{}, false, err
+		}
+	}
+	if err := g.post(t); err != nil {
+		return settle.Return{}, false, err
+	}
+	err = g.store(t)
+	return g.record.Return, false, err
+}
+
+// giving is a return on its way: the settlement as it stands now, what comes back, and the record that is made of it.
+type giving struct {
+	order   *settle.ReturnOrder
+	rules   *settle.Rules // those the settlement was made under
+	key     int64
+	patient personRow
+	sold    settle.Settlement
+	lines   []settle.Line // still sold
+	pays    []settle.Pay
+	cash    settle.Fen
+	fund    settle.Fen
+	turned  bool // the account year has turned since
+	back    settle.RefundPlan
+	holders []*holder
+	record  returnRecord
+}
+
+// openGiving finds the settlement and what is left of it after earlier returns.
+func (t *tx) openGiving(order *settle.ReturnOrder) (*giving, error) {
+	g := &giving{order: order}
+	var err error
+	if g.sold, err = t.settlementBy("s.ref = ?", order.Settlement); err != nil {
+		return nil, err
+	}
+	if g.sold.Shop == settle.ShopReversed || g.sold.Shop == settle.ShopRefunded {
+		return nil, settle.NewError(settle.AlreadyReversed, nil)
+	}
+	if order.Presence == nil && !order.WithoutCard {
+		return nil, settle.NewError(settle.CardAbsent, nil)
+	}
+	if err := t.get("SELECT id FROM settlement WHERE ref = ?", []any{order.Settlement}, &g.key); err != nil {
+		return nil, err
+	}
+	pid, _ := decodePerson(g.sold.Sale.Patient)
+	if g.patient, err = t.personBy("pid = ?", pid); err != nil {
+		return nil, err
+	}
+	if g.rules, err = t.ledger.options.RulesFor(g.sold.Day); err != nil {
+		return nil, fmt.Errorf("rules of the day of the settlement: %w", err)
+	}
+	g.lines, g.pays, g.cash = g.sold.Sale.Lines, g.sold.Plan.Pays, g.sold.Figures.Cash
+	var last int64
+	err = t.get("SELECT record FROM refund WHERE settlement = ? ORDER BY id DESC LIMIT 1", []any{g.key}, &last)
+	if err == nil {
+		var earlier returnRecord
+		if err := t.record(last, &earlier); err != nil {
+			return nil, err
+		}
+		g.lines, g.pays, g.cash = earlier.Kept, earlier.Remaining, earlier.KeptFigures.Cash
+	} else if !errors.Is(err, errNoRows) {
+		return nil, err
+	}
+	for i := range g.lines {
+		g.fund += g.lines[i].Fund
+	}
+	return g, nil
+}
+
+// plan asks the rules who gets back what.
+func (g *giving) plan(t *tx) error {
+	at := t.ledger.options.Clock().Round(0).In(settle.Beijing)
+	day := settle.DateOf(at)
+	if most := g.rules.Refund.MaxDays; most.Set && day > g.sold.Day.AddDays(most.Max) {
+		return settle.Refused(settle.ERefundWindow)
+	}
+	parts, err := g.parts()
+	if err != nil {
+		return err
+	}
+	g.turned = g.rules.AccountYear(g.sold.Day) != g.rules.AccountYear(day)
+	g.back = settle.MakeRefund(g.rules, settle.RefundInput{
+		Day: day, SettledOn: g.sold.Day, Patient: g.sold.Sale.Patient, Lines: g.lines, Returns: parts, Pays: g.pays, Cash: g.cash,
+	})
+	if g.back.Refusal != "" {
+		return refundOver("")
+	}
+	figures, err := g.figures()
+	if err != nil {
+		return err
+	}
+	state := settle.ShopPartlyRefunded
+	switch {
+	case len(g.order.Lines) == 0:
+		state = settle.ShopReversed
+	case len(g.back.Kept) == 0:
+		state = settle.ShopRefunded
+	}
+	g.record = returnRecord{
+		POS: g.order.POS, Presence: g.order.Presence, WithoutCard: g.order.WithoutCard, Kept: g.keptLines(),
+		Remaining: g.back.Remaining, KeptFigures: g.kept(),
+		Return: settle.Return{
+			ID: g.order.ID, Settlement: g.sold.ID, At: at, Operator: g.order.Operator, Reason: g.order.Reason,
+			Lines: g.order.Lines, Whole: len(g.order.Lines) == 0, Figures: figures, State: state, Report: settle.ReportPending,
+		},
+	}
+	return nil
+}
+
+// keptLines are the lines that stay sold, without the packs that came back.
+func (g *giving) keptLines() []settle.Line {
+	kept := slices.Clone(g.back.Kept)
+	for i := range kept {
+		for _, back := range g.order.Lines {
+			if back.ID == kept[i].ID && len(back.TraceCodes) > 0 {
+				kept[i].TraceCodes = slices.DeleteFunc(slices.Clone(kept[i].TraceCodes),
+					func(code string) bool { return slices.Contains(back.TraceCodes, code) })
+			}
+		}
+	}
+	return kept
+}
+
+func refundOver(line string) error {
+	e := &settle.Error{Code: settle.RefundOver, Reason: settle.ERefundOver}
+	if line != "" {
+		return e.With("line", line)
+	}
+	return e
+}
+
+// parts are the lines that come back, in units; a reversal takes all.
+func (g *giving) parts() ([]settle.ReturnPart, error) {
+	var parts []settle.ReturnPart
+	if len(g.order.Lines) == 0 {
+		for i := range g.lines {
+			parts = append(parts, settle.ReturnPart{Line: g.lines[i].ID})
+		}
+		return parts, nil
+	}
+	for i, back := range g.order.Lines {
+		at := slices.IndexFunc(g.lines, func(l settle.Line) bool { return l.ID == back.ID })
+		if at < 0 {
+			return nil, refundOver(back.ID)
+		}
+		units, err := settle.QuantityUnits(back.Quantity)
+		if err != nil {
+			return nil, badField(fmt.Sprintf("lines[%d].quantity", i), "数量有误。", err.Error())
+		}
+		sold, err := settle.QuantityUnits(g.lines[at].Quantity)
+		if err != nil {
+			return nil, broken("a stored line has no quantity")
+		}
+		if units > sold {
+			return nil, refundOver(back.ID)
+		}
+		for _, code := range back.TraceCodes {
+			if !slices.Contains(g.lines[at].TraceCodes, code) {
+				return nil, badField(fmt.Sprintf("lines[%d].trace_codes", i), "这个追溯码不是这一行卖出的。", "was not sold on this line")
+			}
+		}
+		parts = append(parts, settle.ReturnPart{Line: back.ID, Quantity: units, Of: sold})
+	}
+	return parts, nil
+}
+
+// figures are what comes back, checked apart from the rules: no source gets more than it paid.
+func (g *giving) figures() (settle.Figures, error) {
+	f := settle.Figures{Fund: g.back.FundBack, Cash: g.back.CashRefund}
+	for i := range g.back.Returned {
+		f.Total += g.back.Returned[i].Total
+	}
+	for i, amount := range g.back.Back {
+		if amount < 0 || amount > g.pays[i].Amount {
+			return f, broken("a source would get back more than it paid")
+		}
+		if g.pays[i].Shares(g.sold.Sale.Patient) {
+			f.Shared += amount
+		} else {
+			f.Own += amount
+		}
+	}
+	if f.Fund+f.Own+f.Shared+f.Cash != f.Total || f.Cash < 0 || f.Cash > g.cash || f.Fund > g.fund {
+		return f, broken("a return does not sum to what comes back")
+	}
+	return f, nil
+}
+
+// kept are the figures of what stays sold.
+func (g *giving) kept() settle.Figures {
+	f := settle.Figures{Cash: g.back.RemainingCash}
+	for i := range g.back.Kept {
+		f.Total += g.back.Kept[i].Total
+		f.Fund += g.back.Kept[i].Fund
+	}
+	for _, pay := range g.back.Remaining {
+		if pay.Shares(g.sold.Sale.Patient) {
+			f.Shared += pay.Amount
+		} else {
+			f.Own += pay.Amount
+		}
+	}
+	return f
+}
+
+// today names the pots of a settlement as they are called now.
+func (g *giving) today(pays []settle.Pay) []settle.Pay {
+	named := slices.Clone(pays)
+	for i := range named {
+		if g.turned && named[i].Pot == settle.PotCurrent {
+			named[i].Pot = settle.PotPrior
+		}
+	}
+	return named
+}
+
+// post moves the money back and notes what each pot has afterwards. The two legs are what the centre will see: first
+// everything that was paid is cancelled, then what stays paid is booked anew.
+func (g *giving) post(t *tx) error {
+	g.record.Cancelled, g.record.Rebooked = g.today(g.pays), g.today(g.back.Remaining)
+	for _, pay := range g.pays {
+		if err := g.addHolder(t, pay.Account); err != nil {
+			return err
+		}
+	}
+	for _, pay := range g.back.Refunds {
+		h := g.holder(pay.Account)
+		after := h.pay(pay.Pot, -pay.Amount)
+		g.record.Return.Postings = append(g.record.Return.Postings,
+			settle.Posting{Party: h.party, Pot: pay.Pot, Amount: -pay.Amount, After: max(0, after)})
+	}
+	return nil
+}
+
+func (g *giving) holder(person settle.PersonID) *holder {
+	i := slices.IndexFunc(g.holders, func(h *holder) bool { return h.party.Person == person })
+	if i < 0 {
+		return nil
+	}
+	return g.holders[i]
+}
+
+// addHolder reads a payer as it stands today, whether or not it is still bound: a refund does not ask.
+func (g *giving) addHolder(t *tx, person settle.PersonID) error {
+	if g.holder(person) != nil {
+		return nil
+	}
+	pid, _ := decodePerson(person)
+	row, err := t.personBy("pid = ?", pid)
+	if err != nil {
+		return err
+	}
+	h := &holder{key: row.key, contains: open, party: g.partyOf(person, &row)}
+	var s accountScan
+	err = t.get("SELECT "+accountColumns+" FROM account a WHERE a.person = ?", []any{row.key}, s.dest()...)
+	if err != nil && !errors.Is(err, errNoRows) {
+		return err
+	}
+	if account, _ := s.row(); s.status.Valid {
+		if err := h.take(t, &row, account); err != nil {
+			return err
+		}
+	}
+	var b settle.Binding
+	err = t.get(`SELECT quota_total, quota_used, contains FROM binding WHERE giver = ? AND beneficiary = ? AND mode = 'wallet'
+		ORDER BY active DESC, as_of DESC LIMIT 1`, []any{row.key, g.patient.key}, &b.QuotaTotal, &b.QuotaUsed, &h.through)
+	if err == nil {
+		h.binding = &b
+	} else if !errors.Is(err, errNoRows) {
+		return err
+	}
+	g.holders = append(g.holders, h)
+	return t.subtractOwn(g.rules, g.patient.key, h)
+}
+
+// partyOf is the payer as the settlement named it.
+func (g *giving) partyOf(person settle.PersonID, row *personRow) settle.Party {
+	for i := range g.sold.Postings {
+		if g.sold.Postings[i].Person == person {
+			return g.sold.Postings[i].Party
+		}
+	}
+	return settle.Party{Person: person, Masked: row.person.Masked}
+}
+
+// store writes a return with everything that belongs to it.
+func (g *giving) store(t *tx) error {
+	back := &g.record.Return
+	day := settle.DateOf(back.At)
+	var err error
+	if back.ReceiptNo, err = t.receipt(day); err != nil {
+		return err
+	}
+	record, err := t.link(recordReturn, back.ID, g.record)
+	if err != nil {
+		return err
+	}
+	fig := &back.Figures
+	key, err := t.insert(`INSERT INTO refund (pos, return_id, settlement, receipt, at, day, whole, total, fund, own, shared, cash, record)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.order.POS, back.ID, g.key, back.ReceiptNo, millis(back.At), day, back.Whole,
+		fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, record)
+	if err != nil {
+		return err
+	}
+	kind := settle.ReportRefund
+	if back.Whole {
+		kind = settle.ReportReverse
+	}
+	report, err := t.addReport(kind, g.key, key, g.patient.key, fig.Own+fig.Shared, back.At, record)
+	if err != nil {
+		return err
+	}
+	if err := g.storePostings(t, record, report, day); err != nil {
+		return err
+	}
+	if g.order.Presence != nil {
+		if err := t.addPresence(record, g.key, g.order.Presence); err != nil {
+			return err
+		}
+	}
+	if err := g.releaseTraces(t); err != nil {
+		return err
+	}
+	t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
+	return t.run(`UPDATE settlement SET shop = ?, back_total = back_total + ?, back_fund = back_fund + ?, back_own = back_own + ?,
+		back_shared = back_shared + ?, back_cash = back_cash + ? WHERE id = ?`,
+		back.State, fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, g.key)
+}
+
+// storePostings writes the two legs. after is the pot's money after the whole return: between the legs nothing happens
+// here.
+func (g *giving) storePostings(t *tx, record, report int64, day settle.Date) error {
+	leg := func(leg int, pays []settle.Pay, sign settle.Fen) error {
+		for _, pay := range pays {
+			h := g.holder(pay.Account)
+			p := settle.Posting{Pot: pay.Pot, Amount: sign * pay.Amount, After: max(0, h.pay(pay.Pot, 0))}
+			if err := t.addPosting(record, report, g.key, leg, h.key, g.patient.key, day, &p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return errors.Join(leg(legCancel, g.record.Cancelled, -1), leg(legRebook, g.record.Rebooked, 1))
+}
+
+// releaseTraces lets packs that came back be sold again: those named, and where a line came back whole all of it.
+func (g *giving) releaseTraces(t *tx) error {
+	for i := range g.lines {
+		line := &g.lines[i]
+		whole := !slices.ContainsFunc(g.back.Kept, func(l settle.Line) bool { return l.ID == line.ID })
+		if whole {
+			if err := t.run("DELETE FROM trace WHERE settlement = ? AND line = ?", g.key, line.ID); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, back := range g.order.Lines {
+			if back.ID != line.ID {
+				continue
+			}
+			for _, code := range back.TraceCodes {
+				if err := t.run("DELETE FROM trace WHERE code = ? AND settlement = ? AND line = ?", code, g.key, line.ID); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

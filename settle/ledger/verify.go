@@ -1,0 +1,605 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gongji/settle"
+)
+
+const (
+	verifyPage   = 500  // chain records read at once
+	findingLimit = 1000 // findings kept; a ledger with more is beyond repair by list
+)
+
+// FindingKind is what happened to a record.
+type FindingKind string
+
+// The kinds of findings.
+const (
+	FoundChanged  FindingKind = "changed"  // a record or a column differs from what was written
+	FoundRemoved  FindingKind = "removed"  // a record that was written is gone
+	FoundInserted FindingKind = "inserted" // a record is there that was never written
+	FoundBroken   FindingKind = "broken"   // an invariant does not hold
+)
+
+// Finding names one thing that is wrong.
+type Finding struct {
+	Kind      FindingKind
+	Invariant int    // of the package comment; 0: storage
+	Record    int64  // number in the chain; 0: not in the chain
+	Where     string // "settlement 01J…", "chain record 12", …
+	Detail    string
+}
+
+// String is the finding on one line.
+func (f Finding) String() string {
+	text := fmt.Sprintf("%s: %s: %s", f.Where, f.Kind, f.Detail)
+	if f.Invariant > 0 {
+		text += fmt.Sprintf(" (invariant %d)", f.Invariant)
+	}
+	return text
+}
+
+// VerifyReport is what a verification saw.
+type VerifyReport struct {
+	Records     int // in the chain
+	Settlements int
+	Returns     int
+	Outcomes    int // of messages to the centre
+	Findings    []Finding
+}
+
+// OK reports whether nothing is wrong.
+func (r *VerifyReport) OK() bool { return len(r.Findings) == 0 }
+
+// Verify walks the hash chain of the open ledger and re-adds everything, over one consistent state and without
+// keeping anybody from settling. progress may be nil. An error means that it could not be done; what is wrong is in
+// the report.
+func (l *Ledger) Verify(ctx context.Context, progress func(done, total int)) (report VerifyReport, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		report, err = verify(ctx, t, progress)
+		return err
+	})
+	if err != nil || !report.OK() {
+		return report, err
+	}
+	now := l.options.Clock()
+	if err := l.write(ctx, func(t *tx) error { return t.setMeta(metaVerified, millis(now)) }); err != nil {
+		return report, err
+	}
+	setInstant(l.metrics.verifiedAt, millis(now))
+	return report, nil
+}
+
+// VerifyDir verifies a data directory without opening it for work: it writes nothing, and a daemon may be running on
+// it. STORE_BROKEN with the cause ErrKeyMissing, ErrKeyWrong, ErrKeyOpen, ErrNewer or what the system said.
+func VerifyDir(ctx context.Context, dir string, progress func(done, total int)) (report VerifyReport, err error) {
+	report, err = verifyDir(ctx, dir, progress)
+	return report, storeError(err)
+}
+
+func verifyDir(ctx context.Context, dir string, progress func(done, total int)) (report VerifyReport, err error) {
+	path, err := filepath.Abs(filepath.Join(dir, databaseName))
+	if err != nil {
+		return report, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return report, fmt.Errorf("no ledger here: %w", err)
+	}
+	l := &Ledger{}
+	if l.vault, err = openVault(dir, true); err != nil {
+		return report, err
+	}
+	if l.reads, err = openReaders(path); err != nil {
+		return report, err
+	}
+	l.readStmts = newStatements(l.reads)
+	defer func() {
+		l.readStmts.close()
+		err = errors.Join(err, l.reads.Close())
+	}()
+	steps, err := loadMigrations(migrationFiles)
+	if err != nil {
+		return report, err
+	}
+	version, err := schemaVersion(ctx, l.reads)
+	if err != nil {
+		return report, err
+	}
+	if version > len(steps) {
+		return report, ErrNewer
+	}
+	if version < len(steps) {
+		return report, fmt.Errorf("the database has schema %d and this program needs %d; start the daemon once to migrate it", version, len(steps))
+	}
+	err = l.read(ctx, func(t *tx) error {
+		if check, err := t.meta(metaKeyCheck); err != nil || string(check) != string(l.vault.mac(kindCheck, "")) {
+			return errors.Join(err, ErrKeyWrong)
+		}
+		report, err = verify(ctx, t, progress)
+		return err
+	})
+	return report, err
+}
+
+// verifier is a verification on its way.
+type verifier struct {
+	*tx
+	report VerifyReport
+	end    head
+	total  int
+}
+
+func verify(ctx context.Context, t *tx, progress func(done, total int)) (VerifyReport, error) {
+	v := &verifier{tx: t}
+	var err error
+	if v.end, err = t.loadHead(); err != nil {
+		if !errors.Is(err, errHeadBroken) {
+			return v.report, err
+		}
+		v.found(FoundChanged, 7, 0, "head of the chain", "its keyed hash does not fit")
+	}
+	if err := t.get("SELECT COUNT(*) FROM chain", nil, &v.total); err != nil {
+		return v.report, err
+	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	if err := v.walk(ctx, progress); err != nil {
+		return v.report, err
+	}
+	return v.report, errors.Join(v.strays(), v.sums(), v.storage())
+}
+
+func (v *verifier) found(kind FindingKind, invariant int, record int64, where, format string, args ...any) {
+	if len(v.report.Findings) < findingLimit {
+		v.report.Findings = append(v.report.Findings, Finding{
+			Kind: kind, Invariant: invariant, Record: record, Where: where, Detail: fmt.Sprintf(format, args...),
+		})
+	}
+}
+
+// link is one record of the chain as stored.
+type link struct {
+	seq       int64
+	kind, ref string
+	doc, hash []byte
+}
+
+func (l *link) where() string { return l.kind + " " + l.ref }
+
+// walk follows the chain from its first record.
+func (v *verifier) walk(ctx context.Context, progress func(done, total int)) error {
+	at, trusted := head{}, true
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		page, err := v.page(at.seq)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for i := range page {
+			if at, trusted, err = v.step(&page[i], at, trusted); err != nil {
+				return err
+			}
+		}
+		progress(v.report.Records, v.total)
+	}
+	for seq := at.seq + 1; seq <= v.end.seq && seq <= at.seq+findingLimit; seq++ {
+		v.found(FoundRemoved, 7, seq, fmt.Sprintf("chain record %d", seq), "was cut off the end of the chain")
+	}
+	if at.seq == v.end.seq && at.hash != v.end.hash && v.report.OK() {
+		v.found(FoundChanged, 7, at.seq, "head of the chain", "does not fit the last record")
+	}
+	return nil
+}
+
+func (v *verifier) page(after int64) (page []link, err error) {
+	err = v.each("SELECT seq, kind, ref, doc, hash FROM chain WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, verifyPage},
+		func(scan func(dest ...any) error) error {
+			var l link
+			err := scan(&l.seq, &l.kind, &l.ref, &l.doc, &l.hash)
+			page = append(page, l)
+			return err
+		})
+	return page, err
+}
+
+// step checks one record. trusted is false behind a gap, where the hash before is not known.
+func (v *verifier) step(l *link, at head, trusted bool) (head, bool, error) {
+	v.report.Records++
+	for seq := at.seq + 1; seq < l.seq; seq++ {
+		v.found(FoundRemoved, 7, seq, fmt.Sprintf("chain record %d", seq), "is missing")
+		trusted = false
+	}
+	stored := head{seq: l.seq}
+	copy(stored.hash[:], l.hash)
+	if l.seq > v.end.seq {
+		v.found(FoundInserted, 7, l.seq, l.where(), "stands behind the end of the chain")
+		return stored, false, nil
+	}
+	doc, err := v.ledger.vault.unseal(KindRecord, l.doc)
+	if err != nil {
+		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not open")
+		return stored, true, nil
+	}
+	if trusted {
+		at.seq = l.seq - 1
+		if next := at.next(l.kind, l.ref, doc); next != stored {
+			v.found(FoundChanged, 7, l.seq, l.where(), "the hash does not fit the record and the one before")
+		}
+	}
+	return stored, true, v.check(l)
+}
+
+// check compares a record with the tables.
+func (v *verifier) check(l *link) error {
+	switch l.kind {
+	case recordSettlement:
+		v.report.Settlements++
+		return v.checkSettlement(l)
+	case recordReturn:
+		v.report.Returns++
+		return v.checkReturn(l)
+	case recordDispatch:
+		v.report.Outcomes++
+		return v.checkOutcome(l)
+	}
+	v.found(FoundInserted, 7, l.seq, l.where(), "is of no known kind")
+	return nil
+}
+
+// differs reports a difference between what the chain says and what a table says.
+func (v *verifier) differs(l *link, what string, chain, table any) {
+	if !sameDoc(chain, table) {
+		v.found(FoundChanged, 7, l.seq, l.where(), "%s differs from the chain", what)
+	}
+}
+
+// settledColumns are the columns of a settlement that never change.
+type settledColumns struct {
+	Pos, Sale, Receipt, MedType, MedGroup, Disease string
+	Person                                         settle.PersonID
+	At                                             int64
+	Day                                            settle.Date
+	Figures                                        settle.Figures
+	Offline                                        bool
+	AtRisk                                         settle.Fen
+	Record                                         int64
+}
+
+func (v *verifier) checkSettlement(l *link) error {
+	var record settlementRecord
+	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
+		return nil
+	}
+	s := &record.Settlement
+	var key int64
+	var pid []byte
+	var table settledColumns
+	var shop settle.ShopState
+	f := &table.Figures
+	err := v.get(`SELECT s.id, s.pos, s.sale_id, s.receipt, s.med_type, s.med_group, s.disease, p.pid, s.at, s.day, s.total, s.fund,
+		s.own, s.shared, s.cash, s.offline, s.at_risk, s.record, s.shop
+		FROM settlement s JOIN person p ON p.id = s.person WHERE s.ref = ?`, []any{l.ref},
+		&key, &table.Pos, &table.Sale, &table.Receipt, &table.MedType, &table.MedGroup, &table.Disease, &pid, &table.At,
+		&table.Day, &f.Total, &f.Fund, &f.Own, &f.Shared, &f.Cash, &table.Offline, &table.AtRisk, &table.Record, &shop)
+	if errors.Is(err, errNoRows) {
+		v.found(FoundRemoved, 3, l.seq, l.where(), "the settlement's row is gone")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	table.Person = personID(pid)
+	v.differs(l, "the settlement's row", settledColumns{
+		Pos: s.Sale.POS, Sale: s.Sale.ID, Receipt: s.ReceiptNo, MedType: s.Sale.MedType, MedGroup: string(record.MedGroup),
+		Disease: s.Sale.Disease.Code, Person: s.Sale.Patient, At: millis(s.At), Day: s.Day, Figures: s.Figures,
+		Offline: s.Offline, AtRisk: s.AtRisk, Record: l.seq,
+	}, table)
+	v.checkSplit(l, s)
+	var paid settle.Fen
+	want := make([]postedColumns, 0, len(s.Postings))
+	for i := range s.Postings {
+		p := &s.Postings[i]
+		paid += p.Amount
+		want = append(want, postedColumns{Person: p.Person, Pot: p.Pot, Leg: legSettle, Day: s.Day, Amount: p.Amount})
+		if p.After < 0 || p.Amount <= 0 {
+			v.found(FoundBroken, 2, l.seq, l.where(), "a posting leaves an account below its floor")
+		}
+	}
+	if paid+s.Figures.Cash+s.Figures.Fund != s.Figures.Total {
+		v.found(FoundBroken, 1, l.seq, l.where(), "postings, cash and fund do not sum to the total")
+	}
+	return errors.Join(v.checkPostings(l, want), v.checkLines(l, key, s), v.checkPresence(l, key, &s.Presence),
+		v.checkReport(l, settle.ReportSettle, s.Figures.Own+s.Figures.Shared), v.checkBack(l, key, shop))
+}
+
+// checkSplit re-adds a settlement from its lines.
+func (v *verifier) checkSplit(l *link, s *settle.Settlement) {
+	var total, fund, cash settle.Fen
+	for i := range s.Sale.Lines {
+		total += s.Sale.Lines[i].Total
+		fund += s.Sale.Lines[i].Fund
+		cash += s.Plan.LineCash[s.Sale.Lines[i].ID]
+	}
+	if total != s.Figures.Total || fund != s.Figures.Fund || cash != s.Figures.Cash {
+		v.found(FoundBroken, 1, l.seq, l.where(), "the lines do not sum to the settlement")
+	}
+}
+
+// postedColumns are the columns of a posting that never change.
+type postedColumns struct {
+	Person settle.PersonID
+	Pot    settle.Pot
+	Leg    int
+	Day    settle.Date
+	Amount settle.Fen
+}
+
+func (v *verifier) checkPostings(l *link, want []postedColumns) error {
+	got := make([]postedColumns, 0, len(want))
+	err := v.each(`SELECT p.pid, o.pot, o.leg, o.day, o.amount FROM posting o JOIN person p ON p.id = o.person
+		JOIN report r ON r.id = o.report WHERE r.record = ? AND o.record = ? ORDER BY o.id`, []any{l.seq, l.seq},
+		func(scan func(dest ...any) error) error {
+			var pid []byte
+			var p postedColumns
+			err := scan(&pid, &p.Pot, &p.Leg, &p.Day, &p.Amount)
+			p.Person = personID(pid)
+			got = append(got, p)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(got) < len(want):
+		v.found(FoundRemoved, 1, l.seq, l.where(), "%d of %d postings are gone", len(want)-len(got), len(want))
+	case len(got) > len(want):
+		v.found(FoundInserted, 1, l.seq, l.where(), "%d postings were added", len(got)-len(want))
+	default:
+		v.differs(l, "a posting", want, got)
+	}
+	return nil
+}
+
+func (v *verifier) checkLines(l *link, key int64, s *settle.Settlement) error {
+	type columns struct {
+		Code, Class, Quantity string
+		Total, Fund, Cash     settle.Fen
+	}
+	want := make([]columns, 0, len(s.Sale.Lines))
+	for i := range s.Sale.Lines {
+		line := &s.Sale.Lines[i]
+		want = append(want, columns{line.Code, line.Class, line.Quantity, line.Total, line.Fund, s.Plan.LineCash[line.ID]})
+	}
+	got := make([]columns, 0, len(want))
+	err := v.each("SELECT code, class, quantity, total, fund, cash FROM line WHERE settlement = ? ORDER BY n", []any{key},
+		func(scan func(dest ...any) error) error {
+			var c columns
+			err := scan(&c.Code, &c.Class, &c.Quantity, &c.Total, &c.Fund, &c.Cash)
+			got = append(got, c)
+			return err
+		})
+	v.differs(l, "a line", want, got)
+	return err
+}
+
+func (v *verifier) checkPresence(l *link, key int64, want *settle.Presence) error {
+	var got settle.Presence
+	var seq, settlement, matched int64
+	var card []byte
+	err := v.get("SELECT settlement, reader, seq, kind, card, person_check, matched_at FROM presence WHERE record = ?", []any{l.seq},
+		&settlement, &got.Reader, &seq, &got.Kind, &card, &got.PersonCheck, &matched)
+	if errors.Is(err, errNoRows) {
+		v.found(FoundRemoved, 8, l.seq, l.where(), "the card presence is gone")
+		return nil
+	}
+	if settlement != key || got.Reader != want.Reader || seq != int64(want.Seq) || got.Kind != want.Kind ||
+		string(card) != want.CardHash || got.PersonCheck != want.PersonCheck || matched != millis(want.MatchedAt) {
+		v.found(FoundChanged, 8, l.seq, l.where(), "the card presence differs from the chain")
+	}
+	return err
+}
+
+func (v *verifier) checkReport(l *link, kind settle.ReportKind, amount settle.Fen) error {
+	var gotKind settle.ReportKind
+	var gotAmount settle.Fen
+	err := v.get("SELECT kind, amount FROM report WHERE record = ?", []any{l.seq}, &gotKind, &gotAmount)
+	if errors.Is(err, errNoRows) {
+		v.found(FoundRemoved, 5, l.seq, l.where(), "its report is gone")
+		return nil
+	}
+	if gotKind != kind || gotAmount != amount {
+		v.found(FoundChanged, 5, l.seq, l.where(), "its report differs from the chain")
+	}
+	return err
+}
+
+// checkBack re-adds what was given back, and derives the shop's state from it.
+func (v *verifier) checkBack(l *link, key int64, shop settle.ShopState) error {
+	var row, sum settle.Figures
+	err := v.get("SELECT back_total, back_fund, back_own, back_shared, back_cash FROM settlement WHERE id = ?", []any{key},
+		&row.Total, &row.Fund, &row.Own, &row.Shared, &row.Cash)
+	if err != nil {
+		return err
+	}
+	err = v.get(`SELECT COALESCE(SUM(total), 0), COALESCE(SUM(fund), 0), COALESCE(SUM(own), 0), COALESCE(SUM(shared), 0),
+		COALESCE(SUM(cash), 0) FROM refund WHERE settlement = ?`, []any{key}, &sum.Total, &sum.Fund, &sum.Own, &sum.Shared, &sum.Cash)
+	if err != nil {
+		return err
+	}
+	if row != sum {
+		v.found(FoundChanged, 6, l.seq, l.where(), "what was given back does not sum to its returns")
+	}
+	want := settle.ShopSettled
+	var last int64
+	err = v.get("SELECT record FROM refund WHERE settlement = ? ORDER BY id DESC LIMIT 1", []any{key}, &last)
+	if err == nil {
+		var back returnRecord
+		if v.record(last, &back) != nil {
+			return nil // named where the record itself is checked
+		}
+		want = back.Return.State
+	} else if !errors.Is(err, errNoRows) {
+		return err
+	}
+	if want != shop {
+		v.found(FoundChanged, 6, l.seq, l.where(), "its state is %s and should be %s", shop, want)
+	}
+	return nil
+}
+
+func (v *verifier) checkReturn(l *link) error {
+	var record returnRecord
+	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
+		return nil
+	}
+	type columns struct {
+		Settlement, Receipt string
+		At                  int64
+		Whole               bool
+		Figures             settle.Figures
+		Record              int64
+	}
+	var key int64
+	var table columns
+	f := &table.Figures
+	err := v.get(`SELECT s.id, s.ref, f.receipt, f.at, f.whole, f.total, f.fund, f.own, f.shared, f.cash, f.record
+		FROM refund f JOIN settlement s ON s.id = f.settlement WHERE f.return_id = ? AND f.pos = ?`, []any{l.ref, record.POS},
+		&key, &table.Settlement, &table.Receipt, &table.At, &table.Whole, &f.Total, &f.Fund, &f.Own, &f.Shared, &f.Cash, &table.Record)
+	if errors.Is(err, errNoRows) {
+		v.found(FoundRemoved, 6, l.seq, l.where(), "the return's row is gone")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	back := &record.Return
+	v.differs(l, "the return's row", columns{back.Settlement, back.ReceiptNo, millis(back.At), back.Whole, back.Figures, l.seq}, table)
+	day := settle.DateOf(back.At)
+	want := make([]postedColumns, 0, len(record.Cancelled)+len(record.Rebooked))
+	var net settle.Fen
+	for _, pay := range record.Cancelled {
+		net -= pay.Amount
+		want = append(want, postedColumns{pay.Account, pay.Pot, legCancel, day, -pay.Amount})
+	}
+	for _, pay := range record.Rebooked {
+		net += pay.Amount
+		want = append(want, postedColumns{pay.Account, pay.Pot, legRebook, day, pay.Amount})
+	}
+	if fig := back.Figures; -net != fig.Own+fig.Shared || fig.Fund+fig.Own+fig.Shared+fig.Cash != fig.Total {
+		v.found(FoundBroken, 6, l.seq, l.where(), "what comes back does not sum")
+	}
+	kind := settle.ReportRefund
+	if back.Whole {
+		kind = settle.ReportReverse
+	}
+	err = errors.Join(v.checkPostings(l, want), v.checkReport(l, kind, back.Figures.Own+back.Figures.Shared))
+	if record.Presence != nil {
+		err = errors.Join(err, v.checkPresence(l, key, record.Presence))
+	}
+	return err
+}
+
+func (v *verifier) checkOutcome(l *link) error {
+	var record dispatchRecord
+	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
+		return nil
+	}
+	var report int64
+	var state settle.DispatchState
+	var undone string
+	var last sql.NullInt64
+	err := v.get("SELECT report, state, undone_by, record FROM dispatch WHERE msgid = ?", []any{l.ref}, &report, &state, &undone, &last)
+	if errors.Is(err, errNoRows) {
+		v.found(FoundRemoved, 5, l.seq, l.where(), "the journal's row is gone")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if last.Int64 < l.seq {
+		v.found(FoundChanged, 5, l.seq, l.where(), "the journal's row does not know this outcome")
+	}
+	undoneBySomebody := state == settle.DispatchReversed && undone != ""
+	if last.Int64 == l.seq && (report != record.Report || (state != record.State && !undoneBySomebody)) {
+		v.found(FoundChanged, 5, l.seq, l.where(), "the journal's row differs from the chain")
+	}
+	return nil
+}
+
+// strays finds rows that no record of the chain accounts for.
+func (v *verifier) strays() error {
+	for _, q := range []struct {
+		invariant int
+		query     string
+	}{
+		{3, `SELECT 'settlement ' || s.ref FROM settlement s LEFT JOIN chain c ON c.seq = s.record AND c.kind = 'settlement' AND c.ref = s.ref
+			WHERE c.seq IS NULL`},
+		{6, `SELECT 'return ' || f.return_id FROM refund f LEFT JOIN chain c ON c.seq = f.record AND c.kind = 'return' AND c.ref = f.return_id
+			WHERE c.seq IS NULL`},
+		{1, `SELECT 'posting ' || o.id FROM posting o LEFT JOIN report r ON r.id = o.report AND r.record = o.record WHERE r.id IS NULL`},
+		{5, `SELECT 'report ' || r.id FROM report r LEFT JOIN settlement s ON s.record = r.record AND s.id = r.settlement
+			LEFT JOIN refund f ON f.record = r.record AND f.id = r.refund WHERE (s.id IS NULL) = (f.id IS NULL)`},
+		{8, `SELECT 'presence ' || p.record FROM presence p LEFT JOIN report r ON r.record = p.record AND r.settlement = p.settlement
+			WHERE r.id IS NULL`},
+		{7, `SELECT 'message ' || d.msgid FROM dispatch d LEFT JOIN chain c ON c.seq = d.record AND c.kind = 'dispatch' AND c.ref = d.msgid
+			WHERE c.seq IS NULL AND d.state NOT IN ('prepared', 'sent', 'unknown') AND d.undone_by = ''`},
+	} {
+		err := v.each(q.query, nil, func(scan func(dest ...any) error) error {
+			var where string
+			err := scan(&where)
+			v.found(FoundInserted, q.invariant, 0, where, "no record of the chain accounts for it")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sums checks what needs many rows at once.
+func (v *verifier) sums() error {
+	err := v.each(`SELECT s.ref FROM posting o JOIN settlement s ON s.id = o.settlement
+		GROUP BY o.settlement, o.person HAVING SUM(o.amount) < 0`, nil, func(scan func(dest ...any) error) error {
+		var ref string
+		err := scan(&ref)
+		v.found(FoundBroken, 6, 0, "settlement "+ref, "a source got back more than it paid")
+		return err
+	})
+	return errors.Join(err, v.each(`SELECT o.id, s.ref FROM posting o JOIN settlement s ON s.id = o.settlement WHERE o.centre <> ? AND NOT EXISTS
+		(SELECT 1 FROM dispatch d WHERE d.report = o.report AND d.centre = o.centre)`, []any{open},
+		func(scan func(dest ...any) error) error {
+			var id int64
+			var ref string
+			err := scan(&id, &ref)
+			v.found(FoundChanged, 2, 0, "settlement "+ref, "posting %d claims an acknowledgement that the journal does not hold", id)
+			return err
+		}))
+}
+
+// storage lets SQLite look for damage of its own.
+func (v *verifier) storage() error {
+	return v.each("PRAGMA quick_check(10)", nil, func(scan func(dest ...any) error) error {
+		var text string
+		err := scan(&text)
+		if text != "ok" {
+			v.found(FoundBroken, 0, 0, "database file", "%s", text)
+		}
+		return err
+	})
+}

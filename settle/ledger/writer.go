@@ -1,0 +1,366 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"gongji/settle"
+)
+
+const (
+	queueLength     = 1024             // requests that may wait for the writer
+	batchLimit      = 256              // requests in one transaction
+	checkpointAfter = 2000             // requests between two checkpoints of the log
+	checkpointTicks = 2                // clock ticks between two checkpoints when little is written
+	clockTick       = 5 * time.Minute  // how often the high-water mark is written when nothing else is
+	clockPersist    = time.Second      // how far the mark may run ahead of the disk in a transaction that is written anyway
+	clockAlone      = 10 * time.Second // how far it may run ahead before it is worth a transaction of its own
+)
+
+var errClosed = errors.New("the ledger is closed")
+
+// The states of a request.
+const (
+	waiting int32 = iota
+	taken         // the writer has it: its outcome is what counts, not its caller's context
+	given         // its caller gave up before the writer took it
+)
+
+// request is one change that waits for the writer.
+type request struct {
+	run   func(*tx) error
+	done  chan error // buffered: the writer never waits for a caller
+	state atomic.Int32
+}
+
+// batch is what a write transaction carries besides its statements. It is a value that a savepoint copies and puts
+// back when its request fails.
+type batch struct {
+	head  head // of the chain
+	after []func()
+}
+
+// writer owns the write connection. Requests queue; each batch is one BEGIN IMMEDIATE transaction with a savepoint for
+// each request, one COMMIT with its fsync, and only then the answers. A lone request does not wait for company: the
+// batch is whatever is in the queue when the writer is free, so batches grow by themselves under load.
+type writer struct {
+	ledger *Ledger
+	conn   *sql.Conn
+	stmts  *statements
+	queue  chan *request
+	ended  chan struct{}
+
+	mu     sync.RWMutex // held for reading while sending, for writing while closing
+	closed bool
+
+	head      head      // committed
+	clockAt   time.Time // high-water mark on disk
+	sinceSave atomic.Int64
+	commits   atomic.Int64 // COMMITs made, for tests of the grouping
+	wake      chan struct{}
+}
+
+func newWriter(l *Ledger, conn *sql.Conn) *writer {
+	return &writer{
+		ledger: l, conn: conn, stmts: newStatements(conn),
+		queue: make(chan *request, queueLength), ended: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+}
+
+// write runs a function in a write transaction and returns after it is on disk. An error of run rolls back what run
+// did and is returned; an error of the store rolls back the whole batch. When ctx ends before the writer has taken the
+// request, nothing is written and ctx's error is the cause; afterwards the outcome is waited for.
+func (l *Ledger) write(ctx context.Context, run func(*tx) error) error {
+	r := &request{run: run, done: make(chan error, 1)}
+	if err := l.writer.submit(ctx, r); err != nil {
+		return settle.NewError(settle.StoreBroken, err)
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		if r.state.CompareAndSwap(waiting, given) {
+			return settle.NewError(settle.StoreBroken, ctx.Err())
+		}
+		return <-r.done
+	}
+}
+
+func (w *writer) submit(ctx context.Context, r *request) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return errClosed
+	}
+	select {
+	case w.queue <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close lets the writer finish what is queued and waits for it. It may be called again.
+func (w *writer) close() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.ended
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	requests := make([]*request, 0, batchLimit)
+	for first := range w.queue {
+		requests = append(requests[:0], first)
+		requests = w.fill(requests)
+		w.do(requests)
+		clear(requests)
+	}
+}
+
+// fill adds what is already waiting.
+func (w *writer) fill(requests []*request) []*request {
+	for len(requests) < batchLimit {
+		select {
+		case r, more := <-w.queue:
+			if !more {
+				return requests
+			}
+			requests = append(requests, r)
+		default:
+			return requests
+		}
+	}
+	return requests
+}
+
+// do runs one batch and answers it.
+func (w *writer) do(requests []*request) {
+	live := requests[:0]
+	for _, r := range requests {
+		if r.state.CompareAndSwap(waiting, taken) {
+			live = append(live, r)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	results := make([]error, len(live))
+	b := &batch{head: w.head}
+	if err := w.transact(b, live, results); err != nil {
+		w.abandon()
+		err = storeError(err)
+		w.ledger.log.Error("write transaction failed", "requests", len(live), "error", err.Error())
+		for i := range results {
+			// A request that its own rule refused keeps its refusal; whatever else was in the batch is not on disk.
+			if results[i] == nil || !refused(results[i]) {
+				results[i] = err
+			}
+		}
+		b.after = nil
+	}
+	for _, after := range b.after {
+		after()
+	}
+	for i, r := range live {
+		r.done <- results[i]
+	}
+}
+
+// refused reports whether an error is a decision about the request and not a fault of the store.
+func refused(err error) bool {
+	code := settle.CodeOf(err)
+	return code != settle.StoreBroken && code != settle.StoreFull
+}
+
+// transact is one transaction. An error means that nothing of the batch is on disk.
+func (w *writer) transact(b *batch, live []*request, results []error) error {
+	t := &tx{ledger: w.ledger, stmt: w.stmts.get, batch: b}
+	if err := t.run("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	done := 0
+	for i, r := range live {
+		err := w.runOne(t, r)
+		if w.rolledBack() {
+			return cause(err)
+		}
+		if err != nil && isStorage(err) {
+			return err
+		}
+		if results[i] = err; err == nil {
+			done++
+		}
+	}
+	if done == 0 && w.ledger.clock.now().Sub(w.clockAt).Abs() < clockAlone {
+		return t.run("ROLLBACK")
+	}
+	if err := w.finish(t); err != nil {
+		return err
+	}
+	if err := t.run("COMMIT"); err != nil {
+		return err
+	}
+	w.head = b.head
+	w.commits.Add(1)
+	w.ledger.metrics.observeBatch(done)
+	if w.sinceSave.Add(int64(done)) >= checkpointAfter {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// finish writes what a batch as a whole leaves behind: the head of the chain and the high-water clock.
+func (w *writer) finish(t *tx) error {
+	if t.batch.head != w.head {
+		if err := t.setMeta(metaHead, t.batch.head.encode(w.ledger.vault)); err != nil {
+			return err
+		}
+	}
+	if now := w.ledger.clock.now(); now.Sub(w.clockAt).Abs() >= clockPersist {
+		if err := t.setMeta(metaClock, millis(now)); err != nil {
+			return err
+		}
+		w.clockAt = now
+	}
+	return nil
+}
+
+// runOne runs a request inside its savepoint. A panic is an error of that request only.
+func (w *writer) runOne(t *tx, r *request) error {
+	before := *t.batch
+	if err := t.run("SAVEPOINT request"); err != nil {
+		return err
+	}
+	err := w.protect(t, r)
+	if err == nil {
+		return t.run("RELEASE request")
+	}
+	*t.batch = before
+	if isStorage(err) || w.rolledBack() {
+		return err
+	}
+	if undo := t.run("ROLLBACK TO request"); undo != nil {
+		return &storageFault{undo}
+	}
+	if undo := t.run("RELEASE request"); undo != nil {
+		return &storageFault{undo}
+	}
+	return storeError(err)
+}
+
+// storageFault marks an error after which the transaction cannot be trusted.
+type storageFault struct{ error }
+
+func (f *storageFault) Unwrap() error { return f.error }
+
+func (w *writer) protect(t *tx, r *request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The panic's value may quote data of a sale; its type and the stack do not.
+			w.ledger.log.Error("panic in a ledger request", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = settle.NewError(settle.StoreBroken, fmt.Errorf("panic of type %T in a ledger request", p))
+		}
+	}()
+	return r.run(t)
+}
+
+// isStorage reports whether the store itself failed, so that the whole transaction must go.
+func isStorage(err error) bool {
+	var marked *storageFault
+	if errors.As(err, &marked) {
+		return true
+	}
+	var fault sqlite3.Error
+	if !errors.As(err, &fault) {
+		return false
+	}
+	switch fault.Code {
+	case sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrTooBig, sqlite3.ErrRange, sqlite3.ErrError:
+		return false
+	}
+	return true
+}
+
+// rolledBack reports whether SQLite has ended the transaction by itself, as it does when the disk is full.
+func (w *writer) rolledBack() bool {
+	rolledBack := false
+	_ = w.conn.Raw(func(driver any) error {
+		rolledBack = driver.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	return rolledBack
+}
+
+var errRolledBack = errors.New("the store rolled the transaction back")
+
+func cause(err error) error {
+	if err == nil {
+		return errRolledBack
+	}
+	return err
+}
+
+// abandon leaves a failed transaction behind, if SQLite has not done so already.
+func (w *writer) abandon() {
+	w.clockAt = time.Time{}
+	if w.rolledBack() {
+		return
+	}
+	if _, err := w.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		w.ledger.log.Error("rollback failed", "error", err.Error())
+	}
+}
+
+// housekeep does what must not wait for a request nor make one wait: it writes the high-water clock when nothing else
+// is written, and copies the log into the database.
+func (l *Ledger) housekeep(stop <-chan struct{}) {
+	tick := time.NewTicker(clockTick)
+	defer tick.Stop()
+	for ticks := 1; ; ticks++ {
+		select {
+		case <-stop:
+			return
+		case <-l.writer.wake:
+			l.checkpoint()
+		case <-tick.C:
+			l.persistClock()
+			if ticks%checkpointTicks == 0 {
+				l.checkpoint()
+			}
+		}
+	}
+}
+
+func (l *Ledger) persistClock() {
+	err := l.write(context.Background(), func(t *tx) error { return t.setMeta(metaClock, millis(l.clock.now())) })
+	if err != nil && !errors.Is(err, errClosed) {
+		l.log.Warn("the high-water clock could not be written", "error", err.Error())
+	}
+}
+
+// checkpoint copies the log into the database off the commit path: on a connection of its own, passively (it never
+// makes the writer wait), and without truncating, since a log that is written over costs less than one that grows.
+func (l *Ledger) checkpoint() {
+	if l.writer.sinceSave.Swap(0) == 0 {
+		return
+	}
+	if _, err := l.saver.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+		l.log.Warn("checkpoint failed", "error", err.Error())
+	}
+}
