@@ -1,0 +1,156 @@
+// Command gongji-centre is the reference centre: it answers the national interface's messages from a book of its own,
+// so that an integrator can rehearse without a province and a small chain can run its head office.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gongji/settle"
+	"gongji/sync/centre"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// wrongUsage marks errors of the command line, which exit with 2.
+type wrongUsage struct{ error }
+
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command := newCommand()
+	command.SetArgs(args)
+	command.SetOut(stdout)
+	command.SetErr(stderr)
+	err := command.ExecuteContext(ctx)
+	var usage wrongUsage
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "gongji-centre: %v\nSee gongji-centre --help.\n", err) //nolint:errcheck // nowhere left to report to
+		return 2
+	}
+	fmt.Fprintf(stderr, "gongji-centre: %v\n", err) //nolint:errcheck // nowhere left to report to
+	return 1
+}
+
+type settings struct {
+	listen, data, people, area string
+	demo                       bool
+	faults, without            []string
+}
+
+func newCommand() *cobra.Command {
+	var s settings
+	command := &cobra.Command{
+		Use:   "gongji-centre --listen ADDR --data DIR",
+		Short: "Reference healthcare security centre (参考医保中心)",
+		Long: `gongji-centre answers the national interface's messages 9001, 1101, 2102, 2103 and 2601 and the feed
+extension G101 and G102. Its book is in DIR/centre.jsonl, on disk before each answer.
+
+GET /centre/book and GET /centre/people show the book and the people, masked. The folder holds identities in
+clear, as a centre does: use invented people, or a machine of its own.`,
+		Example: `  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --people family.json
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --fault 2102=lose-answer:2`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(command *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(command, args); err != nil {
+				return wrongUsage{err}
+			}
+			if s.data == "" {
+				return wrongUsage{errors.New("--data is needed: the folder for the centre's book")}
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, _ []string) error {
+			return run(command.Context(), s, command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage{err} })
+	flags := command.Flags()
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:7400", "address to answer on; plain HTTP, so keep it on loopback or behind a TLS gateway")
+	flags.StringVar(&s.data, "data", "", "folder for the centre's book (made if missing)")
+	flags.StringVar(&s.people, "people", "", "snapshot file (feed format) whose people, accounts and bindings are added or replaced")
+	flags.BoolVar(&s.demo, "demo", false, "start an empty book with the invented demo family")
+	flags.StringVar(&s.area, "area", "430100", "the centre's area, six digits")
+	flags.StringArrayVar(&s.faults, "fault", nil, "rehearse a fault: infno=kind[:count[:delay]]; kinds: lose-answer half-answer 502-before 502-after html-after delay-before delay-after expire-signin")
+	flags.StringSliceVar(&s.without, "without", nil, "transactions this centre does not have, such as G101,G102")
+	return command
+}
+
+// endWithin is how long messages under way may take after the end was asked for.
+const endWithin = 1500 * time.Millisecond
+
+func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	faults, err := centre.PlanFaults(s.faults)
+	if err != nil {
+		return wrongUsage{err}
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	journal, err := centre.OpenJournal(s.data)
+	if err != nil {
+		return err
+	}
+	defer journal.Close() //nolint:errcheck // every entry is on disk already
+	c, err := centre.New(centre.Options{Area: s.area, Logger: log, Journal: journal, Faults: faults, Without: s.without})
+	if err != nil {
+		return err
+	}
+	if err := load(c, s); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", s.listen, err)
+	}
+	server := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(stdout, "centre: http://%s/\nbook:   http://%s/centre/book\n", listener.Addr(), listener.Addr()) //nolint:errcheck // a closed output does not stop a server
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.Background(), endWithin)
+	defer cancel()
+	if err := server.Shutdown(ending); err != nil {
+		log.Warn("messages under way were cut off", "err", err.Error())
+		return server.Close()
+	}
+	return nil
+}
+
+// load brings the people in. The demo family is for an empty book only: a restart must not give spent money back.
+func load(c *centre.Centre, s settings) error {
+	if s.people != "" {
+		file, err := os.Open(s.people)
+		if err != nil {
+			return fmt.Errorf("people: %w", err)
+		}
+		defer file.Close() //nolint:errcheck // read only
+		if err := c.Load(file); err != nil {
+			return fmt.Errorf("people file %s: %w", s.people, err)
+		}
+	}
+	if s.demo && c.Empty() {
+		now := time.Now()
+		return c.Seed(centre.DemoFamily(settle.DateOf(now)).Snapshot(now))
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"gongji/settle"
+	"gongji/sync/centre"
+	"gongji/sync/feed"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// output is a buffer that two goroutines may use.
+type output struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.out.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.out.String()
+}
+
+var address = regexp.MustCompile(`book: +(http://\S+)`)
+
+// serve runs the command until stop is called, which returns the exit code.
+func serve(t *testing.T, args ...string) (book string, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var stdout, stderr output
+	code := make(chan int, 1)
+	go func() { code <- execute(ctx, args, &stdout, &stderr) }()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		if found := address.FindStringSubmatch(stdout.String()); found != nil {
+			book = found[1]
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no address: %s%s", stdout.String(), stderr.String())
+		}
+	}
+	return book, func() int {
+		begin := time.Now()
+		cancel()
+		end := <-code
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("the end took %v", took)
+		}
+		return end
+	}
+}
+
+func people(t *testing.T, book string) (rows []map[string]any) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(strings.TrimSuffix(book, "book") + "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(body, &rows); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func TestServe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "centre")
+	book, stop := serve(t, "--listen", "127.0.0.1:0", "--data", dir, "--demo")
+	if n := len(people(t, book)); n != 5 {
+		t.Errorf("%d people", n)
+	}
+	if code := stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	// A restart knows the people without being told, and a file adds to them.
+	s := centre.DemoFamily(20261122).Snapshot(time.Now())
+	s.People, s.Accounts, s.Bindings = s.People[:1], nil, nil
+	s.People[0].PsnNo, s.People[0].IDNumber, s.People[0].Cards = "43010000000000009099", "11010519491231002X", nil
+	s.People[0].Status = settle.StatusPaused
+	data, err := feed.EncodeSnapshot(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "people.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	book, stop = serve(t, "--listen", "127.0.0.1:0", "--data", dir, "--demo", "--people", file)
+	if n := len(people(t, book)); n != 6 {
+		t.Errorf("%d people after the restart", n)
+	}
+	var stderr output
+	if code := execute(t.Context(), []string{"--listen", "127.0.0.1:0", "--data", dir}, io.Discard, &stderr); code != 1 || !strings.Contains(stderr.String(), "another centre") {
+		t.Errorf("a second centre on the folder: %d, %s", code, stderr.String())
+	}
+	if code := stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"help":         {[]string{"--help"}, 0, "gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo"},
+		"no data":      {nil, 2, "--data is needed"},
+		"unknown flag": {[]string{"--colour"}, 2, "unknown flag"},
+		"argument":     {[]string{"--data", "x", "now"}, 2, "unknown command"},
+		"fault":        {[]string{"--data", t.TempDir(), "--fault", "2102=explode"}, 2, "with one of the kinds"},
+		"address":      {[]string{"--data", t.TempDir(), "--listen", "nowhere:-1"}, 1, "cannot listen on"},
+		"people":       {[]string{"--data", t.TempDir(), "--people", "/nonexistent.json"}, 1, "people:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out output
+			if code := execute(t.Context(), c.args, &out, &out); code != c.code || !strings.Contains(out.String(), c.says) {
+				t.Errorf("code %d, output %s", code, out.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+package centre
+
+import (
+	"gongji/settle"
+	"gongji/sync/nhsa"
+)
+
+// person answers 1101 人员基本信息获取.
+func (c *Centre) person(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.PersonInput](r)
+	if err != nil {
+		return nil, err
+	}
+	p, card, err := c.holder(in.Data.CertType, in.Data.CertNo, in.Data.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	if card != nil && card.Status != settle.CardValid {
+		return nil, refusal("[CARD] 社会保障卡已挂失或失效")
+	}
+	id, _ := settle.ParseIDNumber(p.IDNumber) //nolint:errcheck // a number without a valid check still has its birth date
+	age, sex := 0, "2"
+	if born := id.Birth(); born != 0 {
+		age = settle.DateOf(c.options.Clock()).Year() - born.Year()
+	}
+	if digits := id.Reveal(); len(digits) == 18 && (digits[16]-'0')%2 == 1 {
+		sex = "1"
+	}
+	var balance settle.Fen
+	if a := c.accounts[p.PsnNo]; a != nil {
+		one, current, prior := a.usable()
+		balance = one + current + prior
+	}
+	return map[string]any{
+		"baseinfo": map[string]any{
+			"psn_no": p.PsnNo, "psn_cert_type": "01", "certno": p.IDNumber, "psn_name": p.Name, "gend": sex, "naty": "01",
+			"brdy": id.Birth().String(), "age": age,
+		},
+		"insuinfo": []any{map[string]any{
+			"balc": nhsa.Amount(balance), "insutype": p.Insurance, "psn_type": personType(p.Insurance), "psn_insu_stas": insuredStatus(p.Status),
+			"cvlserv_flag": "0", "insuplc_admdvs": p.Area, "emp_name": "",
+		}},
+		"idetinfo": []any{},
+	}, nil
+}
+
+func personType(insurance string) string {
+	if insurance == settle.InsuranceEmployee {
+		return "1101"
+	}
+	return "1501"
+}
+
+func insuredStatus(status settle.Status) string {
+	switch status {
+	case settle.StatusNormal:
+		return "1"
+	case settle.StatusPaused:
+		return "2"
+	}
+	return "4"
+}

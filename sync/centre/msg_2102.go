@@ -1,0 +1,137 @@
+package centre
+
+import (
+	"time"
+
+	"gongji/settle"
+	"gongji/sync/nhsa"
+)
+
+// settle answers 2102 药店结算.
+func (c *Centre) settle(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.SettleInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if err := in.Check(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	p, err := c.patient(&in.Info)
+	if err != nil {
+		return nil, err
+	}
+	ask, err := want(&in.Info)
+	if err != nil {
+		return nil, err
+	}
+	figures, pays := c.split(p.PsnNo, settle.DateOf(time.Time(in.Info.Begin)), ask)
+	serial := c.nextSerial()
+	row := &Row{
+		SetlID: c.setlID(serial), MdtrtID: c.mdtrtID(serial), MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: p.PsnNo,
+		Insurance: in.Info.Insurance, At: c.tick(), Figures: figures, Pays: pays,
+	}
+	if err := c.record(entry{Kind: entryBook, Row: row}); err != nil {
+		return nil, err
+	}
+	return map[string]any{"setlinfo": c.setlinfo(row, p, &in.Info), "setldetail": setldetail(row), "detlcutinfo": cutinfo(&in)}, nil
+}
+
+// patient is the person of a settlement, whose credential must be their own.
+func (c *Centre) patient(info *nhsa.DrugInfo) (*person, error) {
+	p := c.people[info.PsnNo]
+	if p == nil {
+		return nil, refusal("[PERSON] 未查询到参保人员信息")
+	}
+	owner, card, err := c.holder(info.CertType, info.CertNo, "")
+	if err != nil || owner.PsnNo != p.PsnNo {
+		return nil, refusal("[CARD] 人卡不一致：凭证不是患者本人的")
+	}
+	if card != nil && card.Status != settle.CardValid {
+		return nil, refusal("[CARD] 社会保障卡已挂失或失效")
+	}
+	if p.Status.Locked() || p.Insurance != info.Insurance {
+		return nil, refusal("[PERSON] 参保状态或险种不能结算")
+	}
+	return p, nil
+}
+
+// want is what the sale asks the accounts for: what the till expects, or all of it where the till says nothing.
+func want(info *nhsa.DrugInfo) (wanted, error) {
+	w := wanted{total: settle.Fen(info.Total), own: settle.Fen(info.Total)}
+	split, err := info.Expected()
+	if err != nil {
+		return w, refusal("[FORMAT] exp_content 不是 JSON")
+	}
+	if split != nil {
+		if split.Fund < 0 || split.Own < 0 || split.Shared < 0 || split.Cash < 0 {
+			return w, refusal("[FORMAT] exp_content 的金额不能为负")
+		}
+		w.fund, w.own, w.shared = split.Fund, split.Own, split.Shared
+	}
+	if info.UseAccounts != "1" {
+		w.own, w.shared = 0, 0
+	}
+	return w, nil
+}
+
+// setlinfo is the settlement as the national table has it.
+func (c *Centre) setlinfo(row *Row, p *person, info *nhsa.DrugInfo) map[string]any {
+	out := c.amounts(row)
+	out["psn_no"], out["psn_name"], out["psn_cert_type"], out["certno"] = p.PsnNo, p.Name, "01", p.IDNumber
+	out["insutype"], out["psn_type"], out["cvlserv_flag"] = info.Insurance, personType(info.Insurance), "0"
+	out["mdtrt_cert_type"], out["med_type"] = info.CertType, info.MedType
+	out["psn_part_amt"], out["psn_cash_pay"] = nhsa.Amount(row.Figures.Self()), nhsa.Amount(row.Figures.Cash)
+	out["clr_way"], out["clr_type"] = "1", "41"
+	return out
+}
+
+// amounts are the members that a settlement and its cancellation name alike. The whole bill counts as within the
+// policy's scope: this centre has no catalogue of its own.
+func (c *Centre) amounts(row *Row) map[string]any {
+	f := row.Figures
+	balance := settle.Fen(0)
+	if own := c.accounts[row.PsnNo]; own != nil {
+		balance = own.total()
+	}
+	out := map[string]any{
+		"setl_id": row.SetlID, "mdtrt_id": row.MdtrtID, "setl_time": nhsa.Stamp(row.At), "clr_optins": c.options.Area,
+		"medins_setl_id": row.MsgID, "medfee_sumamt": nhsa.Amount(f.Total), "inscp_scp_amt": nhsa.Amount(f.Total),
+		"hifp_pay": nhsa.Amount(f.Fund), "pool_prop_selfpay": 0, "fund_pay_sumamt": nhsa.Amount(f.Fund),
+		"acct_pay": nhsa.Amount(f.Own + f.Shared), "acct_mulaid_pay": nhsa.Amount(f.Shared), "balc": nhsa.Amount(balance),
+	}
+	for _, none := range []string{
+		"fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "act_pay_dedc", "cvlserv_pay", "hifes_pay", "hifmi_pay",
+		"hifob_pay", "maf_pay", "oth_pay",
+	} {
+		out[none] = nhsa.Amount(0)
+	}
+	return out
+}
+
+func setldetail(row *Row) []any {
+	if row.Figures.Fund == 0 {
+		return []any{}
+	}
+	fund := "310100"
+	if row.Insurance != settle.InsuranceEmployee {
+		fund = "390100"
+	}
+	return []any{map[string]any{
+		"fund_pay_type": fund, "inscp_scp_amt": nhsa.Amount(row.Figures.Total), "crt_payb_lmt_amt": nhsa.Amount(row.Figures.Fund),
+		"fund_payamt": nhsa.Amount(row.Figures.Fund),
+	}}
+}
+
+func cutinfo(in *nhsa.SettleInput) []any {
+	rows := make([]any, 0, len(in.Details))
+	for _, line := range in.Details {
+		rows = append(rows, map[string]any{
+			"feedetl_sn": line.Line, "det_item_fee_sumamt": line.Total, "cnt": line.Quantity, "pric": line.Price,
+			"pric_uplmt_amt": line.Price, "inscp_scp_amt": line.Total, "chrgitm_lv": "01", "med_chrgitm_type": "09",
+		})
+	}
+	return rows
+}

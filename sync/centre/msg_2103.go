@@ -1,0 +1,41 @@
+package centre
+
+import (
+	"gongji/settle"
+	"gongji/sync/nhsa"
+)
+
+// cancel answers 2103 药店结算撤销 with a negative row of its own.
+func (c *Centre) cancel(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.CancelInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	original := c.bySetl[in.Data.SetlID]
+	switch {
+	case original == nil, original.Undone, original.Cancels != "", original.Venue != r.Venue,
+		original.PsnNo != in.Data.PsnNo, original.MdtrtID != in.Data.MdtrtID:
+		return nil, refusal("[SETL] 未查询到结算记录")
+	case original.cancelled:
+		return nil, refusal("[SETL] 结算记录已撤销")
+	}
+	f := original.Figures
+	row := &Row{
+		SetlID: c.setlID(c.nextSerial()), MdtrtID: original.MdtrtID, MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: original.PsnNo,
+		Insurance: original.Insurance, At: c.tick(), Cancels: original.SetlID,
+		Figures: settle.Figures{Total: -f.Total, Fund: -f.Fund, Own: -f.Own, Shared: -f.Shared, Cash: -f.Cash},
+	}
+	for _, pay := range original.Pays {
+		pay.Amount = -pay.Amount
+		row.Pays = append(row.Pays, pay)
+	}
+	if err := c.record(entry{Kind: entryBook, Row: row}); err != nil {
+		return nil, err
+	}
+	out := c.amounts(row)
+	out["psn_pay"], out["cash_payamt"] = nhsa.Amount(row.Figures.Self()), nhsa.Amount(row.Figures.Cash)
+	return map[string]any{"setlinfo": out, "setldetail": setldetail(row)}, nil
+}

@@ -1,0 +1,263 @@
+package nhsa
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"gongji/settle"
+)
+
+// Amount is money on the wire, in fen. It is written as a JSON number of yuan with two decimals; it is read from a
+// number, a string, "" and null, the last two being 0.
+type Amount settle.Fen
+
+// MarshalJSON writes 12.50.
+func (a Amount) MarshalJSON() ([]byte, error) { return []byte(settle.Fen(a).String()), nil }
+
+// wireNumber is every number a centre may write. There is no exponent in it: decimal would take one of a billion digits.
+var wireNumber = regexp.MustCompile(`^-?\d{1,14}(\.\d{1,8})?$`)
+
+var errAmount = errors.New("amount is not a plain number of yuan with at most two decimals that count")
+
+// UnmarshalJSON reads the four forms. A third decimal that is not 0 is an error: half a fen cannot be booked.
+func (a *Amount) UnmarshalJSON(data []byte) error {
+	text, err := scalar(data)
+	if err != nil {
+		return err
+	}
+	if text == "" {
+		*a = 0
+		return nil
+	}
+	if !wireNumber.MatchString(text) {
+		return errAmount
+	}
+	value, err := decimal.NewFromString(text)
+	if err != nil {
+		return errAmount
+	}
+	fen := value.Shift(2)
+	if !fen.IsInteger() {
+		return errAmount
+	}
+	*a = Amount(fen.IntPart())
+	return nil
+}
+
+// Number is a price, quantity or ratio as its decimal text. It is written as a JSON number and read from all four forms.
+type Number string
+
+// MarshalJSON writes the digits without quotes; an empty number is null.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if n == "" {
+		return []byte("null"), nil
+	}
+	if !wireNumber.MatchString(string(n)) {
+		return nil, errors.New("number has a form that does not go on the wire")
+	}
+	// A JSON number may not begin with a second zero.
+	value, err := decimal.NewFromString(string(n))
+	if err != nil {
+		return nil, err
+	}
+	return []byte(value.String()), nil
+}
+
+// UnmarshalJSON reads a number, a string, "" or null.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	text, err := scalar(data)
+	if err != nil {
+		return err
+	}
+	if text != "" && !wireNumber.MatchString(text) {
+		return errors.New("not a plain number")
+	}
+	*n = Number(text)
+	return nil
+}
+
+// Text is a text that may arrive as a number, a boolean or null.
+type Text string
+
+// UnmarshalJSON reads any scalar; null is the empty text.
+func (t *Text) UnmarshalJSON(data []byte) error {
+	text, err := scalar(data)
+	*t = Text(text)
+	return err
+}
+
+// Stamp is a time on the wire, yyyy-MM-dd HH:mm:ss in Beijing whatever the zone of this machine.
+type Stamp time.Time
+
+const stampLayout = time.DateTime
+
+// MarshalJSON writes the stamp; the zero time is the empty text.
+func (s Stamp) MarshalJSON() ([]byte, error) {
+	if time.Time(s).IsZero() {
+		return []byte(`""`), nil
+	}
+	return json.Marshal(time.Time(s).In(settle.Beijing).Format(stampLayout))
+}
+
+// UnmarshalJSON reads a stamp; "" and null are the zero time.
+func (s *Stamp) UnmarshalJSON(data []byte) error {
+	text, err := scalar(data)
+	if err != nil || text == "" {
+		*s = Stamp{}
+		return err
+	}
+	at, err := parseStamp(text)
+	*s = Stamp(at)
+	return err
+}
+
+// parseStamp reads the forms of times that centres write: the national one, with milliseconds, the 17 and 14 digits of
+// the envelope, and a date alone.
+func parseStamp(text string) (time.Time, error) {
+	if compactTime.MatchString(text) {
+		if len(text) == 17 { // Go's layouts want a point before a fraction
+			text = text[:14] + "." + text[14:]
+		}
+		at, err := time.ParseInLocation("20060102150405", text, settle.Beijing)
+		if err != nil {
+			return time.Time{}, errStamp
+		}
+		return at, nil
+	}
+	for _, layout := range []string{stampLayout, "2006-01-02T15:04:05", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, settle.Beijing); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, errStamp
+}
+
+var (
+	compactTime = regexp.MustCompile(`^\d{14}(\d{3})?$`)
+	errStamp    = errors.New("time is not written as yyyy-MM-dd HH:mm:ss")
+)
+
+// scalar is the text of a JSON string, number or boolean, and "" of null.
+func scalar(data []byte) (string, error) {
+	data = bytes.TrimSpace(data)
+	switch {
+	case len(data) == 0 || bytes.Equal(data, []byte("null")):
+		return "", nil
+	case data[0] == '"':
+		var text string
+		if err := json.Unmarshal(data, &text); err != nil {
+			return "", err
+		}
+		return strings.TrimSpace(text), nil
+	case data[0] == '{' || data[0] == '[':
+		return "", errors.New("an object or array where a single value belongs")
+	}
+	return string(data), nil
+}
+
+// oneOrMany reads an array, one object where a gateway has dropped the brackets, and null as no rows.
+func oneOrMany[T any](data json.RawMessage) ([]T, error) {
+	data = unquoteJSON(data)
+	switch {
+	case len(data) == 0 || bytes.Equal(data, []byte("null")) || bytes.Equal(data, []byte(`""`)):
+		return nil, nil
+	case data[0] == '{':
+		var row T
+		if err := json.Unmarshal(data, &row); err != nil {
+			return nil, err
+		}
+		return []T{row}, nil
+	}
+	var rows []T
+	err := json.Unmarshal(data, &rows)
+	return rows, err
+}
+
+// unquoteJSON opens JSON that arrives inside a string, as some provinces send input, output and their nodes.
+func unquoteJSON(data json.RawMessage) json.RawMessage {
+	data = bytes.TrimSpace(data)
+	if len(data) < 2 || data[0] != '"' {
+		return data
+	}
+	var text string
+	if json.Unmarshal(data, &text) != nil {
+		return data
+	}
+	if inner := strings.TrimSpace(text); strings.HasPrefix(inner, "{") || strings.HasPrefix(inner, "[") {
+		return json.RawMessage(inner)
+	}
+	return data
+}
+
+// fields is an object of an answer by lower-cased names, since case and spelling of names differ from place to place.
+// The first thing that cannot be read is kept as the fault.
+type fields struct {
+	values map[string]json.RawMessage
+	fault  error
+}
+
+func readFields(data json.RawMessage) (*fields, error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(unquoteJSON(data), &raw); err != nil {
+		return nil, errors.New("a node of the answer is not an object")
+	}
+	if raw == nil {
+		return nil, errors.New("a node of the answer is missing")
+	}
+	lower := make(map[string]json.RawMessage, len(raw))
+	for name, value := range raw {
+		lower[strings.ToLower(name)] = value
+	}
+	return &fields{values: lower}, nil
+}
+
+// find is the value under the first of the names that is there and not empty.
+func (f *fields) find(names ...string) (json.RawMessage, string) {
+	for _, name := range names {
+		value, there := f.values[strings.ToLower(name)]
+		if text := strings.TrimSpace(string(value)); there && text != "null" && text != `""` {
+			return value, name
+		}
+	}
+	return nil, names[0]
+}
+
+// has reports whether one of the names carries a value.
+func (f *fields) has(names ...string) bool {
+	value, _ := f.find(names...)
+	return value != nil
+}
+
+func (f *fields) fail(name string, err error) {
+	if f.fault == nil && err != nil {
+		f.fault = fmt.Errorf("%s: %w", name, err)
+	}
+}
+
+func (f *fields) text(names ...string) string {
+	value, name := f.find(names...)
+	text, err := scalar(value)
+	f.fail(name, err)
+	return text
+}
+
+func (f *fields) amount(names ...string) settle.Fen {
+	value, name := f.find(names...)
+	var amount Amount
+	f.fail(name, amount.UnmarshalJSON(value))
+	return settle.Fen(amount)
+}
+
+func (f *fields) stamp(names ...string) time.Time {
+	value, name := f.find(names...)
+	var at Stamp
+	f.fail(name, at.UnmarshalJSON(value))
+	return time.Time(at)
+}

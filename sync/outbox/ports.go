@@ -1,0 +1,33 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"gongji/settle"
+)
+
+// Store is the durable side of the outbox. *ledger.Ledger is one. Every method that changes something returns after it
+// is on disk.
+type Store interface {
+	// RecoverDispatches marks every dispatch that was sent and never ended as unknown, and its report too. It is
+	// called once at start and returns how many there were.
+	RecoverDispatches(ctx context.Context) (int, error)
+	// DueReports lists, oldest first and at most n, the oldest unfinished report of each person whose time has come. A
+	// person whose oldest report waits has none in the list: order is kept per person.
+	DueReports(ctx context.Context, now time.Time, n int) ([]settle.Report, error)
+	// NextDue is when the next unfinished report may be tried; zero when there is none.
+	NextDue(ctx context.Context) (time.Time, error)
+	// Dossier gathers what a report's next message needs.
+	Dossier(ctx context.Context, report int64) (settle.Dossier, error)
+	// NextMessageSerial is the next number of a counter that survives restarts; it may skip numbers, never repeat one.
+	NextMessageSerial(ctx context.Context) (uint64, error)
+	// BeginDispatch writes a message to the journal as sent. Only after it has returned may the message leave.
+	BeginDispatch(ctx context.Context, d settle.Dispatch) error
+	// FinishDispatch writes the outcome and moves the report, in one transaction.
+	FinishDispatch(ctx context.Context, r settle.DispatchResult) error
+	// PostponeReport moves a report to later without a message (nothing could be built, or it must wait).
+	PostponeReport(ctx context.Context, report int64, until time.Time, state settle.ReportState, fault string, done bool) error
+	// OutboxTotals counts the outbox for the metrics.
+	OutboxTotals(ctx context.Context) (settle.OutboxTotals, error)
+}

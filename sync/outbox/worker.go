@@ -1,0 +1,270 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gongji/settle"
+	"gongji/sync/nhsa"
+)
+
+// Options of a Worker. Store, Client and SignIns are needed.
+type Options struct {
+	Store      Store
+	Client     *nhsa.Client
+	SignIns    *nhsa.SignIns
+	Extensions nhsa.Extensions
+	Operator   settle.Operator // signs in for probes and where a sale names no operator; default gongjid
+	Clock      func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	OnUpstream func(Event) // called after every step and when the line is lost or found; must not block
+
+	Parallel   int           // people worked on at once; default 8
+	LeastWait  time.Duration // first wait after a failure; default 500 ms
+	MostWait   time.Duration // longest wait after failures; default 5 min
+	ProbeEvery time.Duration // between probes of a line that is down, growing to MostWait; default 5 s
+}
+
+// Event tells the till what became of a report. It carries no identity.
+type Event struct {
+	At         time.Time            `json:"at"`
+	Report     int64                `json:"report,omitempty"` // 0: only the line has changed
+	Settlement string               `json:"settlement_id,omitempty"`
+	Return     string               `json:"return_id,omitempty"`
+	Kind       settle.ReportKind    `json:"kind,omitempty"`
+	State      settle.ReportState   `json:"state,omitempty"`
+	Done       bool                 `json:"done,omitempty"`
+	Infno      string               `json:"infno,omitempty"`
+	Dispatch   settle.DispatchState `json:"dispatch,omitempty"`
+	Fault      string               `json:"fault,omitempty"`
+	Offline    bool                 `json:"offline"`
+}
+
+// Worker works the outbox off. Run may be called once; the other methods are safe for concurrent use.
+type Worker struct {
+	options Options
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu     sync.Mutex
+	flying map[settle.PersonID]bool
+	wg     sync.WaitGroup
+
+	lastProbe time.Time // of Run's goroutine only
+}
+
+// endWithin is how long Run takes at most after its context has ended.
+const endWithin = 400 * time.Millisecond
+
+// New checks the options. The error is NOT_CONFIGURED and names what is missing.
+func New(options Options) (*Worker, error) {
+	if options.Store == nil || options.Client == nil || options.SignIns == nil {
+		return nil, settle.NewError(settle.NotConfigured, errors.New("outbox needs Store, Client and SignIns"))
+	}
+	if options.Operator.ID == "" {
+		options.Operator = settle.Operator{ID: "gongjid", Name: "系统"}
+	}
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.OnUpstream == nil {
+		options.OnUpstream = func(Event) {}
+	}
+	options.Parallel = positive(options.Parallel, 8)
+	options.LeastWait = positive(options.LeastWait, 500*time.Millisecond)
+	options.MostWait = positive(options.MostWait, 5*time.Minute)
+	options.ProbeEvery = positive(options.ProbeEvery, 5*time.Second)
+	w := &Worker{
+		options: options, log: options.Logger.With("component", "outbox"),
+		wake: make(chan struct{}, 1), flying: map[settle.PersonID]bool{},
+	}
+	if options.Registerer != nil {
+		options.Registerer.MustRegister(newCollector(w))
+	}
+	options.Client.Watch(w.lineChanged)
+	return w, nil
+}
+
+func positive[T int | time.Duration](value, other T) T {
+	if value > 0 {
+		return value
+	}
+	return other
+}
+
+// Wake tells the worker that there is a new report. It never blocks.
+func (w *Worker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Offline reports whether the last contact with the centre failed and nothing has succeeded since.
+func (w *Worker) Offline() bool { return w.options.Client.Offline() }
+
+func (w *Worker) lineChanged(offline bool) {
+	if offline {
+		w.log.Warn("the centre is not reachable")
+	} else {
+		w.log.Info("the centre is reachable")
+	}
+	w.options.OnUpstream(Event{At: w.options.Clock(), Offline: offline})
+	w.Wake()
+}
+
+// Probe signs the daemon's own operator in (9001), to learn whether the centre can be reached. The error is
+// UPSTREAM_SILENT when it cannot.
+func (w *Worker) Probe(ctx context.Context) error {
+	outcome, err := w.options.SignIns.Renew(ctx, w.options.Operator)
+	if err != nil {
+		return err
+	}
+	if outcome.Result != nhsa.Answered {
+		return settle.NewError(settle.UpstreamSilent, outcome.Err)
+	}
+	return nil
+}
+
+// Run works until ctx ends and returns within half a second of that; whatever was on its way is unknown then and is
+// resolved by the next start. The error is the store's at the start; later errors of the store are logged and tried
+// again, since a full disk may be cleared.
+func (w *Worker) Run(ctx context.Context) error {
+	recovered, err := w.options.Store.RecoverDispatches(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if recovered > 0 {
+		w.log.Warn("messages were on their way when the last run ended; they are unknown now", "messages", recovered)
+	}
+	for ctx.Err() == nil {
+		wait := w.pass(ctx)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-w.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	w.drain()
+	return nil
+}
+
+// drain waits for the steps that are under way, whose messages end with ctx.
+func (w *Worker) drain() {
+	ended := make(chan struct{})
+	go func() { w.wg.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(endWithin):
+		w.log.Warn("a step did not end in time; its message will be unknown at the next start")
+	}
+}
+
+// pass starts what is due and returns how long to wait for more; the end of a step wakes the loop earlier.
+func (w *Worker) pass(ctx context.Context) time.Duration {
+	now := w.options.Clock()
+	down, probe := w.feel(ctx, now)
+	if down {
+		return probe
+	}
+	w.mu.Lock()
+	flying := len(w.flying)
+	w.mu.Unlock()
+	if flying >= w.options.Parallel {
+		return probe
+	}
+	// People under way may still be in the list, so ask for that many more.
+	due, err := w.options.Store.DueReports(ctx, now, w.options.Parallel+flying)
+	if err != nil {
+		w.storeFault(ctx, "due reports", err)
+		return w.options.LeastWait
+	}
+	for _, report := range due {
+		if flying >= w.options.Parallel {
+			break
+		}
+		if w.start(report.Person, func() { w.work(ctx, report) }) {
+			flying++
+		}
+	}
+	if flying > 0 {
+		return w.options.LeastWait // NextDue would name the reports under way
+	}
+	next, err := w.options.Store.NextDue(ctx)
+	if err != nil {
+		w.storeFault(ctx, "next due", err)
+		return w.options.LeastWait
+	}
+	if next.IsZero() {
+		return probe
+	}
+	return min(probe, max(next.Sub(now), time.Millisecond))
+}
+
+// downAfter is how many failures in a row make a line that is down; fewer may be one bad record.
+const downAfter = 3
+
+// feel reports whether the line is down, so that no report is to be started, and then feels for it with a probe now and
+// again: a backlog must not hammer a centre that is coming up. A line that was never tried is probed too, while reports
+// go on, so that a till knows early whether it is offline. wait is the time to the next look.
+func (w *Worker) feel(ctx context.Context, now time.Time) (down bool, wait time.Duration) {
+	streak, known := w.options.Client.Failures()
+	if known && streak == 0 {
+		return false, time.Minute
+	}
+	down = streak >= downAfter
+	every := w.options.ProbeEvery << min(max(streak-downAfter, 0), 3)
+	if since := now.Sub(w.lastProbe); since >= 0 && since < every {
+		return down, every - since
+	}
+	w.lastProbe = now
+	w.start(probing, func() {
+		if err := w.Probe(ctx); err != nil && settle.CodeOf(err) != settle.UpstreamSilent && ctx.Err() == nil {
+			w.log.Error("the probe could not be made", "err", err.Error())
+		}
+	})
+	return down, every
+}
+
+// probing is the place of the probe among the people under way; no person has this id.
+const probing settle.PersonID = ""
+
+// start works on one person's report unless one of that person is under way.
+func (w *Worker) start(person settle.PersonID, work func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.flying[person] {
+		return false
+	}
+	w.flying[person] = true
+	w.wg.Add(1)
+	go func() {
+		defer w.wg.Done()
+		work()
+		w.mu.Lock()
+		delete(w.flying, person)
+		w.mu.Unlock()
+		w.Wake()
+	}()
+	return true
+}
+
+func (w *Worker) storeFault(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		w.log.Error("the outbox's store failed", "at", what, "code", string(settle.CodeOf(err)), "err", err.Error())
+	}
+}
