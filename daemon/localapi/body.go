@@ -1,0 +1,135 @@
+package localapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"gongji/settle"
+)
+
+// readBody takes the request's body in, checks its form and puts it back for the handler. It refuses a request that a
+// web page could send without asking (any content type but JSON), a body too large or too deep, a member given twice, and
+// anything that is not exactly one JSON value. UNSUPPORTED_MEDIA, TOO_LARGE, BAD_REQUEST.
+func (g *guard) readBody(w http.ResponseWriter, r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return nil
+	case http.MethodDelete:
+		if r.ContentLength == 0 {
+			return nil
+		}
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err != nil || kind != "application/json" || charset != "" && charset != "utf-8" || r.Header.Get("Content-Encoding") != "" {
+		return settle.NewError(settle.UnsupportedMedia, nil)
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(g.bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return settle.NewError(settle.TooLarge, nil).With("limit", maxBodyBytes)
+	}
+	if err != nil {
+		// The deadline stays, so that the server does not wait for the rest before it hangs up.
+		w.Header().Set("Connection", "close")
+		return malformed("请求内容没有收全。", "the body did not arrive whole")
+	}
+	// The deadline must go once the body is in: the server keeps reading to notice a client that leaves, and a deadline met
+	// there would end a request that waits for a card.
+	_ = control.SetReadDeadline(time.Time{})
+	if err := checkJSON(body); err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	return nil
+}
+
+// malformedError is BAD_REQUEST about the document as a whole, answered with 400 instead of 422.
+type malformedError struct{ cause *settle.Error }
+
+func (m malformedError) Error() string { return m.cause.Error() }
+func (m malformedError) Unwrap() error { return m.cause }
+
+func malformed(message, detail string) error {
+	e := settle.NewError(settle.BadRequest, nil)
+	e.Fields = []settle.FieldFault{{Field: "", Message: message, Detail: detail}}
+	return malformedError{e}
+}
+
+// checkJSON walks a document once: one value, valid UTF-8, at most maxDepth levels, no member twice.
+func checkJSON(body []byte) error {
+	if !utf8.Valid(body) {
+		return malformed("请求须为 UTF-8 编码。", "the body is not valid UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	w := walker{decoder: decoder}
+	if err := w.value(0); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return malformed("请求只能是一个 JSON 对象。", "more than one JSON value")
+	}
+	return nil
+}
+
+type walker struct{ decoder *json.Decoder }
+
+func (w *walker) token() (json.Token, error) {
+	token, err := w.decoder.Token()
+	if err != nil {
+		return nil, malformed("请求不是正确的 JSON。", fmt.Sprintf("not valid JSON near byte %d", w.decoder.InputOffset()))
+	}
+	return token, nil
+}
+
+func (w *walker) value(depth int) error {
+	token, err := w.token()
+	if err != nil {
+		return err
+	}
+	opening, nested := token.(json.Delim)
+	if !nested {
+		return nil
+	}
+	if depth == maxDepth {
+		return malformed("请求的 JSON 层次太深。", fmt.Sprintf("more than %d levels of nesting", maxDepth))
+	}
+	names := map[string]bool{}
+	for w.decoder.More() {
+		if opening == '{' {
+			if err := w.name(names); err != nil {
+				return err
+			}
+		}
+		if err := w.value(depth + 1); err != nil {
+			return err
+		}
+	}
+	_, err = w.token() // the closing one
+	return err
+}
+
+func (w *walker) name(names map[string]bool) error {
+	token, err := w.token()
+	if err != nil {
+		return err
+	}
+	name, _ := token.(string)
+	if names[name] {
+		return malformed("同一个字段出现了两次。", fmt.Sprintf("a member is given twice near byte %d", w.decoder.InputOffset()))
+	}
+	names[name] = true
+	return nil
+}

@@ -1,0 +1,43 @@
+package localapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// route is one path of the API.
+type route struct {
+	method  string
+	path    string
+	open    bool // needs no token
+	id      string
+	summary string
+	add     func(*Server, huma.Operation)
+}
+
+// routes is every path of the API, sorted by path and method. The console and other pages come through Mount.
+var routes = []route{
+	{http.MethodGet, "/livez", true, "livez", "The process answers", (*Server).addLivez},
+	{http.MethodGet, "/openapi.json", true, "openapi", "This document", (*Server).addOpenAPI},
+	{http.MethodGet, "/readyz", true, "readyz", "The daemon can settle; offline is ready with a warning", (*Server).addReadyz},
+	{http.MethodGet, "/v1/events", false, "events", "Server-sent events", (*Server).addEvents},
+	{http.MethodGet, "/v1/people/me/accounts", false, "my-accounts", "The accounts behind the card now in the reader", (*Server).addAccounts},
+	{http.MethodPost, "/v1/quotes", false, "quote", "What a settlement would do; changes nothing", (*Server).addQuote},
+	{http.MethodGet, "/v1/reader", false, "readers", "Readers and the cards in them, masked", (*Server).addReader},
+	{http.MethodGet, "/v1/refunds/{refund_id}", false, "find-refund", "What became of a refund", (*Server).addFindRefund},
+	{http.MethodGet, "/v1/reversals/{reversal_id}", false, "find-reversal", "What became of a reversal", (*Server).addFindReversal},
+	{http.MethodGet, "/v1/sales/{sale_id}", false, "find-sale", "What became of a sale", (*Server).addFindSale},
+	{http.MethodPost, "/v1/settlements", false, "settle", "Settles a sale", (*Server).addSettle},
+	{http.MethodGet, "/v1/settlements/{id}", false, "find-settlement", "What happened", (*Server).addFindSettlement},
+	{http.MethodGet, "/v1/settlements/{id}/explanation", false, "explanation", "Every account that was tried, and why it stopped", (*Server).addExplanation},
+	{http.MethodGet, "/v1/settlements/{id}/receipt", false, "receipt", "The slip", (*Server).addReceipt},
+	{http.MethodPost, "/v1/settlements/{id}/refunds", false, "refund", "Takes lines or quantities back", (*Server).addRefund},
+	{http.MethodPost, "/v1/settlements/{id}/reversal", false, "reverse", "Cancels the whole settlement", (*Server).addReversal},
+}
+
+// schemaFor is the reference to a type's schema in the document.
+func schemaFor[T any](s *Server) *huma.Schema {
+	return s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, reflect.TypeFor[T]().Name())
+}

@@ -1,0 +1,101 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gongji/cardreader"
+	"gongji/config"
+	"gongji/daemon/console"
+	"gongji/settle"
+)
+
+// Options are what varies between a shop, a demo and a test. Config, Logger and Registry are needed.
+type Options struct {
+	Config   *config.Config
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	Version  string
+	Commit   string
+	Clock    func() time.Time // nil: time.Now
+
+	// Demo gives the console the hands of a demo; nil in a shop.
+	Demo console.DemoControls
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Config == nil:
+		return errors.New("daemon: Options.Config is missing")
+	case o.Logger == nil:
+		return errors.New("daemon: Options.Logger is missing")
+	case o.Registry == nil:
+		return errors.New("daemon: Options.Registry is missing")
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return Supported(o.Config)
+}
+
+// Supported names every setting that is valid in a configuration but that this version cannot do yet. A daemon that
+// started with such a setting would silently do something else.
+func Supported(c *config.Config) error {
+	var missing []string
+	need := func(ok bool, key string, value any) {
+		if !ok {
+			missing = append(missing, fmt.Sprintf("%s: %v", key, value))
+		}
+	}
+	for _, r := range c.Cards() {
+		need(slices.Contains(cardreader.Kinds(), r.Kind), "reader.kind", r.Kind)
+	}
+	if r, set := c.Identity(); set {
+		need(false, "id_reader.kind", r.Kind)
+	}
+	if r, set := c.Codes(); set {
+		need(false, "scanner.kind", r.Kind)
+	}
+	u := c.Upstream
+	need(u.Authority == "cached", "upstream.authority", u.Authority)
+	need(u.Signature.Kind == "none", "upstream.signature.kind", u.Signature.Kind)
+	d := u.Dialect
+	need(d.Preset == "" || d.Preset == "national", "upstream.dialect.preset", d.Preset)
+	for key, value := range map[string]string{
+		"msgid": d.Msgid, "path": d.Path, "input": d.Input, "refd_setl_flag": d.RefdSetlFlag, "reconcile_sum": d.ReconcileSum,
+		"reconcile_count": d.ReconcileCount, "detail_columns": d.DetailColumns, "trace_place": d.TracePlace, "trace_name": d.TraceName,
+	} {
+		need(value == "", "upstream.dialect."+key, value)
+	}
+	need(d.FundIncludesAccount == nil, "upstream.dialect.fund_includes_account", "set")
+	need(len(d.NotFoundPrefixes)+len(d.NotReversiblePrefixes) == 0, "upstream.dialect.not_…_prefixes", "set")
+	need(c.Listen.WebConfig == "", "listen.web_config", c.Listen.WebConfig)
+	need(len(c.Import.TrustedKeys) == 0, "import.trusted_keys", "set")
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return settle.NewError(settle.NotConfigured,
+		fmt.Errorf("this version does not support: %s", strings.Join(missing, "; ")))
+}
+
+// VenueOf is the venue of a configuration in the vocabulary of the rules.
+func VenueOf(c *config.Config) settle.Venue {
+	return settle.Venue{
+		Code: c.Venue.Code, Name: c.Venue.Name, Kind: c.Venue.Kind, Area: c.Venue.Area,
+		AgreementUntil: settle.Date(c.Venue.AgreementUntil),
+	}
+}
+
+func offlineLimits(o config.Offline) settle.OfflineLimits {
+	return settle.OfflineLimits{
+		MaxAge: o.MaxAge, MaxSale: settle.CapOf(settle.Fen(o.MaxSale)), MaxPersonTotal: settle.CapOf(settle.Fen(o.MaxPersonTotal)),
+		MaxTotal: settle.CapOf(settle.Fen(o.MaxTotal)), MaxCount: o.MaxCount, Allowed: true, Shared: true,
+	}
+}

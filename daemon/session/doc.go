@@ -1,0 +1,19 @@
+// Package session ties a sale to the card that is in the reader now.
+//
+// A till sends a request with identities as text. The session waits for the card, decides whether the credential is the
+// patient's own (人卡一致), replaces every number by a [settle.PersonID] or a keyed hash, and asks the ledger to quote or
+// to settle. Raw numbers and names end here: what leaves the package is masked, hashed or sealed.
+//
+// # Decisions
+//
+// The evidence is the reader's sequence number. It is taken with the card's data, written into the presence, and looked at
+// once more inside the ledger's write transaction ([settle.SettleOrder].Confirm): a card that was pulled or swapped in
+// between refuses the sale with CARD_REMOVED and nothing is written.
+//
+// A finished id needs no card. The ledger is asked first; where it knows the id, the request is rebuilt around the stored
+// patient and compared there, so that the same content gets the same answer and other content IDEMPOTENCY_CONFLICT, even
+// when the patient has long left the counter.
+//
+// The centre is asked as soon as a card comes in, while the cashier still types. A sale waits a short while for that
+// answer, and settles from what the ledger knows if it does not come.
+package session

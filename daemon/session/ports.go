@@ -1,0 +1,65 @@
+package session
+
+import (
+	"context"
+
+	"gongji/cardreader"
+	"gongji/settle"
+)
+
+// Reader is the supervised card reader as the session needs it. *cardreader.Reader is one.
+type Reader interface {
+	// Status is the reader's state and the card in it at one moment.
+	Status() cardreader.Status
+	// Seq is the reader's sequence number now; it rises with every insertion, removal and fault.
+	Seq() uint64
+	// Subscribe delivers events until the returned function is called; a slow subscriber loses the oldest ones.
+	Subscribe(buffer int) (<-chan cardreader.Event, func())
+}
+
+// Vault seals what must be readable again and hashes what must be found again. *ledger.Ledger is one.
+type Vault interface {
+	// Seal encrypts data with the ledger's key; kind is bound into the seal.
+	Seal(kind string, data []byte) ([]byte, error)
+	// Index is the keyed hash of a value of a kind ("certno", "card", "agent"): equal values, equal hashes, and
+	// nothing to be read from them.
+	Index(kind, value string) string
+}
+
+// Ledger is the settling side. Errors are *settle.Error.
+type Ledger interface {
+	Vault
+	// PersonByNumber finds a person by Index("certno", number); PERSON_UNKNOWN where the ledger has none.
+	PersonByNumber(ctx context.Context, hash string) (settle.Person, error)
+	// CardByHash finds a card by Index("card", number+"|"+identifier); ok is false where the ledger has none.
+	CardByHash(ctx context.Context, hash string) (card settle.Card, ok bool, err error)
+	// Person is a person by id; PERSON_UNKNOWN where the ledger has none.
+	Person(ctx context.Context, id settle.PersonID) (settle.Person, error)
+	// Quote plans a sale and changes nothing. PERSON_UNKNOWN, RULE_REFUSED, LEDGER_STALE, OFFLINE_LIMIT.
+	Quote(ctx context.Context, sale settle.Sale, offline bool) (settle.Quote, error)
+	// Settle books a sale; replayed is true where the sale id was already settled with the same content. As Quote, and
+	// QUOTE_CHANGED (member quote holds the new settle.Quote), IDEMPOTENCY_CONFLICT, STORE_FULL, STORE_BROKEN, and
+	// whatever Confirm returns.
+	Settle(ctx context.Context, order settle.SettleOrder) (result settle.Settlement, replayed bool, err error)
+	// Return books a reversal or a refund; replayed as in Settle. NOT_FOUND, ALREADY_REVERSED, REFUND_OVER,
+	// IDEMPOTENCY_CONFLICT, RULE_REFUSED, STORE_FULL, STORE_BROKEN, and whatever Confirm returns.
+	Return(ctx context.Context, order settle.ReturnOrder) (result settle.Return, replayed bool, err error)
+	// Settlement and SettlementBySale find what was settled; NOT_FOUND. pos narrows a sale id to one till first.
+	Settlement(ctx context.Context, id string) (settle.Settlement, error)
+	SettlementBySale(ctx context.Context, pos, saleID string) (settle.Settlement, error)
+	// ReturnByID finds a reversal or refund by the till's id; NOT_FOUND.
+	ReturnByID(ctx context.Context, pos, id string) (settle.Return, error)
+	// Accounts are the accounts that a person's card opens: the own one first, then the givers' in bound order.
+	Accounts(ctx context.Context, person settle.PersonID) ([]settle.AccountView, error)
+	// GiverByRef turns the opaque giver_ref of a quote back into the giver; ok is false for a foreign reference.
+	GiverByRef(ctx context.Context, patient settle.PersonID, ref string) (giver settle.PersonID, ok bool, err error)
+}
+
+// Centre is the upstream side as a sale needs it.
+type Centre interface {
+	// Refresh asks the centre about the holder of a credential and applies the answer to the ledger. It returns
+	// UPSTREAM_SILENT when the centre does not answer within ctx.
+	Refresh(ctx context.Context, credential cardreader.Credential) error
+	// Offline reports whether the centre is not reachable now.
+	Offline() bool
+}

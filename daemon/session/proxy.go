@@ -1,0 +1,74 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+
+	"gongji/cardreader"
+	"gongji/settle"
+)
+
+// agentIdentity is the sealed content of settle.Proxy.AgentSealed.
+type agentIdentity struct {
+	IDNumber string `json:"id_number"`
+	Name     string `json:"name"`
+	Phone    string `json:"phone"`
+}
+
+// sealProxy replaces the agent's identity by mask, hash and seal. earlier is the stored proxy of a repeat: where it is the
+// same agent its seal is kept, since two seals of one text differ.
+func (s *Session) sealProxy(p parsedSale, earlier *settle.Proxy) (*settle.Proxy, error) {
+	if p.proxy == nil {
+		return nil, nil
+	}
+	proxy := &settle.Proxy{
+		AgentMasked: settle.MaskName(p.proxy.Agent.Name), AgentHash: s.o.Ledger.Index(kindAgent, p.agent.Reveal()),
+		Relation: p.proxy.Agent.Relation, Reason: p.proxy.Reason, IDReaderSeq: p.proxy.IDReaderSeq,
+	}
+	if earlier != nil && earlier.AgentHash == proxy.AgentHash {
+		proxy.AgentSealed = earlier.AgentSealed
+		return proxy, nil
+	}
+	data, err := json.Marshal(agentIdentity{p.agent.Reveal(), p.proxy.Agent.Name, p.proxy.Agent.Phone})
+	if err != nil {
+		return nil, settle.NewError(settle.StoreBroken, errors.New("agent does not encode"))
+	}
+	if proxy.AgentSealed, err = s.o.Ledger.Seal(kindAgent, data); err != nil {
+		return nil, refusal(err)
+	}
+	return proxy, nil
+}
+
+// checkAgent compares the agent with the identity card on the ID reader. Where no such reader is configured, or it is down,
+// typed documents do. BAD_REQUEST without id_reader_seq, CARD_REMOVED when the card has moved since, RULE_REFUSED with
+// E_PROXY_DOCS when it is somebody else's.
+func (s *Session) checkAgent(p parsedSale, terminal string) error {
+	if p.proxy == nil {
+		return nil
+	}
+	reader, err := s.pick(cardreader.RoleID, terminal)
+	if isCode(err, settle.NotConfigured) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	status := reader.Reader.Status()
+	if status.State == cardreader.StateDown {
+		return nil
+	}
+	if p.proxy.IDReaderSeq == 0 {
+		var f faults
+		f.add("proxy.id_reader_seq", "请把代购人的身份证放在身份证阅读器上。", "is required while an ID reader is up")
+		return f.err()
+	}
+	if status.State != cardreader.StatePresent || status.Seq != p.proxy.IDReaderSeq || status.Credential == nil {
+		return settle.NewError(settle.CardRemoved, nil).With("reader", reader.Name)
+	}
+	number, _ := settle.ParseIDNumber(status.Credential.IDNumber)
+	sameName := settle.FoldName(status.Credential.Name) == settle.FoldName(p.proxy.Agent.Name)
+	if number.Reveal() != p.agent.Reveal() || !sameName {
+		return settle.Refused(settle.EProxyDocs).With("differs", "agent")
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"gongji/cardreader"
+	"gongji/settle"
+)
+
+// CardView is a card as a till may see it.
+type CardView struct {
+	Kind   cardreader.CardKind
+	Holder string // masked
+	Number string // masked
+}
+
+// ReaderView is a reader as a till may see it.
+type ReaderView struct {
+	Name     string
+	Terminal string
+	Kind     string
+	Role     cardreader.Role
+	State    cardreader.State
+	Seq      uint64
+	Card     *CardView
+	Fault    *cardreader.Fault
+	Since    time.Time
+}
+
+// ReaderEvent is something that happened at a reader, with the reader as it is after it.
+type ReaderEvent struct {
+	Kind   cardreader.EventKind
+	At     time.Time
+	Reader ReaderView
+}
+
+func (r *NamedReader) view(state cardreader.State, seq uint64, card *cardreader.Credential, fault *cardreader.Fault) ReaderView {
+	view := ReaderView{Name: r.Name, Terminal: r.Terminal, Role: r.Role, State: state, Seq: seq, Fault: fault}
+	if card != nil && state == cardreader.StatePresent {
+		view.Card = &CardView{Kind: card.Kind, Holder: settle.MaskName(card.Name), Number: card.MaskedNumber()}
+	}
+	return view
+}
+
+// ReaderViews are all readers with the masked cards in them.
+func (s *Session) ReaderViews() []ReaderView {
+	views := make([]ReaderView, len(s.o.Readers))
+	for i := range s.o.Readers {
+		r := &s.o.Readers[i]
+		status := r.Reader.Status()
+		views[i] = r.view(status.State, status.Seq, status.Credential, status.Fault)
+		views[i].Kind, views[i].Since = status.Kind, status.Since
+	}
+	return views
+}
+
+// Subscribe delivers the events of all readers until ctx ends or the readers stop; the channel is closed then. Whoever is
+// slow holds up only their own copy: each reader drops the oldest event of a full subscription.
+func (s *Session) Subscribe(ctx context.Context) <-chan ReaderEvent {
+	out := make(chan ReaderEvent)
+	var readers sync.WaitGroup
+	for i := range s.o.Readers {
+		r := &s.o.Readers[i]
+		events, stop := r.Reader.Subscribe(16)
+		readers.Go(func() {
+			defer stop()
+			forward(ctx, r, events, out)
+		})
+	}
+	go func() {
+		readers.Wait()
+		close(out)
+	}()
+	return out
+}
+
+func forward(ctx context.Context, r *NamedReader, events <-chan cardreader.Event, out chan<- ReaderEvent) {
+	for {
+		select {
+		case event, open := <-events:
+			if !open {
+				return
+			}
+			view := r.view(event.State, event.Seq, event.Credential, event.Fault)
+			view.Kind, view.Since = r.Reader.Status().Kind, event.At
+			select {
+			case out <- ReaderEvent{Kind: event.Kind, At: event.At, Reader: view}:
+			case <-ctx.Done():
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Accounts are the accounts behind the card now in the terminal's reader: the own one first, then the givers' in bound
+// order. The codes of the card, PERSON_UNKNOWN.
+func (s *Session) Accounts(ctx context.Context, pos, terminal string) ([]settle.AccountView, error) {
+	a := attempt{pos: pos, terminal: terminal}
+	h, err := s.cardAt(ctx, terminal, 0)
+	if err != nil {
+		return nil, s.refuse(ctx, a, holder{}, err)
+	}
+	who, err := s.identify(ctx, h, settle.Claimed{})
+	if err != nil {
+		return nil, s.refuse(ctx, a, who, err)
+	}
+	accounts, err := s.o.Ledger.Accounts(ctx, who.person.ID)
+	return accounts, refusal(err)
+}
