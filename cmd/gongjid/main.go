@@ -55,6 +55,8 @@ self-paid share over the patient's own account and the bound relatives' accounts
 Start with:  gongjid demo`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see '%s --help'", errUsage, err, cmd.CommandPath())
@@ -63,9 +65,7 @@ Start with:  gongjid demo`,
 		demoCommand(), runCommand(), checkCommand(), readCommand(), verifyCommand(),
 		posCommand(), policyCommand(), simulateCommand(), versionCommand(),
 	)
-	for _, c := range root.Commands() {
-		wantArguments(c)
-	}
+	wantArguments(root)
 	return root
 }
 

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// configFile writes the configuration of a running sandbox as its operator would have it.
+func configFile(t *testing.T, s *sandbox, listen, upstream string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "gongjid.yaml")
+	text := fmt.Sprintf(`
+data: %s
+region: "430100"
+venue: {code: P43010000001, name: 示例大药房, kind: pharmacy, area: "430100", agreement_until: 2099-12-31}
+listen: {api: %q, metrics: ""}
+reader: {kind: gempc, port: %s}
+upstream: {url: %q, timeout: 3s}
+`, dataDir(s), listen, s.reader.Path(), upstream)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func runCheck(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	out := &lockedLog{}
+	root := rootCommand()
+	root.SetOut(out)
+	root.SetArgs(append([]string{"check"}, args...))
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func hostPort(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+func TestCheckBesideARunningDaemon(t *testing.T) {
+	s, _ := startSandbox(t)
+	counterTill(t, s)
+	file := configFile(t, s, hostPort(t, s.daemon.URL()), s.centre.url())
+	out, err := runCheck(t, "--config", file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"✓ 守护进程 daemon", "– 读卡器 reader", "✓ 医保中心 centre", "✓ 账本 ledger", "一切正常"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	out, err = runCheck(t, "--config", file, "--security")
+	if err != nil || strings.Count(out, "✓") != len(attacks) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestCheckNamesWhatIsWrong(t *testing.T) {
+	s, _ := startSandbox(t)
+	if err := s.SetCentre(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runCheck(t, "--config", configFile(t, s, "127.0.0.1:1", s.centre.url()))
+	if err == nil {
+		t.Fatalf("nothing is wrong?\n%s", out)
+	}
+	for _, want := range []string{"– 守护进程 daemon", "✗ 读卡器 reader", "READER_DOWN", "✗ 医保中心 centre", "医保中心没有应答", "2 项有问题"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	out, err = runCheck(t, "--config", configFile(t, s, "127.0.0.1:1", s.centre.url()), "--security")
+	if err == nil || !strings.Contains(out, "守护进程没有运行") {
+		t.Errorf("attacking nobody: %v\n%s", err, out)
+	}
+}
+
+// TestSandboxMayBeStoppedAndStartedAgain on the same directory, with everything still there.
+func TestSandboxMayBeStoppedAndStartedAgain(t *testing.T) {
+	dir := t.TempDir()
+	for run := range 2 {
+		s, err := newSandbox(t.Context(), sandboxOptions{dir: dir, listen: "127.0.0.1:0", region: "430100", log: quietLog(os.Stderr)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.run(ctx) }()
+		till := counterTill(t, s)
+		if run == 0 {
+			if err := till.purchase(t.Context()); err != nil {
+				t.Error(err)
+			}
+		} else if rows := len(s.centre.book.Standing()); rows != 1 {
+			t.Errorf("after the restart the centre has %d rows, want 1", rows)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
