@@ -142,6 +142,25 @@ func TestSilentCentre(t *testing.T) {
 	if rows := s.centre.book.Standing(); len(rows) != 1 {
 		t.Errorf("the centre has %d rows, want 1", len(rows))
 	}
+
+	// A return that the centre has not heard of takes the acceptance back.
+	if err := s.SetCentre(false); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := till.client.Refund(t.Context(), settled.SettlementID, session.RefundRequest{
+		RefundID: "SILENT-R", Operator: session.OperatorRequest{ID: "1"}, Lines: []session.RefundLineRequest{{ID: "1", Quantity: "1"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := till.client.Settlement(t.Context(), settled.SettlementID); err != nil || now.State != "partly_refunded" || now.Report != "pending" {
+		t.Errorf("state %s, report %s before the centre knows of the return (%v)", now.State, now.Report, err)
+	}
+	if err := s.SetCentre(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := till.accepted(t.Context(), settled.SettlementID, "partly_refunded"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestUnpluggedReader names the reader's code while the cable is out and works again by itself afterwards.

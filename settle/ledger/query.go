@@ -9,8 +9,11 @@ import (
 // RecentLimit is the most settlements that Recent lists.
 const RecentLimit = 500
 
-const settlementQuery = `SELECT s.record, s.shop, s.back_total, s.back_fund, s.back_own, s.back_shared, s.back_cash, r.state
-	FROM settlement s JOIN report r ON r.record = s.record WHERE `
+// settlementQuery joins what the centre said: a settlement with several reports (its own and its returns') stands as the
+// latest one that is not accepted, so that "accepted" means that the centre knows all of it.
+const settlementQuery = `SELECT s.record, s.shop, s.back_total, s.back_fund, s.back_own, s.back_shared, s.back_cash,
+	(SELECT r.state FROM report r WHERE r.settlement = s.id ORDER BY r.state = 'accepted', r.id DESC LIMIT 1)
+	FROM settlement s WHERE `
 
 // settlementState is what became of a settlement after its record was written.
 type settlementState struct {
