@@ -252,3 +252,37 @@ func TestNothingLeaksAnIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestWhateverTheTillMayWriteCanBeReported settles the widest and the barest bill that the API accepts: the centre must
+// accept both, since the goods are gone by then.
+func TestWhateverTheTillMayWriteCanBeReported(t *testing.T) {
+	s, _ := startSandbox(t)
+	till := counterTill(t, s)
+	till.insert(t, "1")
+	long := func(n int) string { return strings.Repeat("长", n) }
+	digits := func(n int) string { return strings.Repeat("7", n) }
+	widest := session.SaleRequest{
+		SaleID: "W" + digits(63), Terminal: "counter-1", MedType: "41", Pharmacist: long(50), VenueKind: "pharmacy",
+		Operator:     session.OperatorRequest{ID: digits(session.MaxOperatorID), Name: long(50)},
+		Disease:      session.DiseaseRequest{Code: digits(30), Name: long(200)},
+		Prescription: session.PrescriptionRequest{Number: digits(session.MaxPrescription), Doctor: long(50), Institution: long(200)},
+		Lines: []session.LineRequest{{
+			ID: digits(session.MaxLineID), Code: digits(50), ShopCode: digits(50), Name: long(200), Class: "drug_a", Quantity: "99999.9999",
+			UnitPrice: "0.123456", Total: "12345.59", TraceCodes: []string{digits(30)}, SplitPack: true, Batch: long(50),
+			Manufacturer: long(200), Unit: long(session.MaxUnit), Spec: long(200), DoctorCode: digits(30), DeptCode: digits(30), Approval: "1",
+		}},
+	}
+	barest := session.SaleRequest{
+		SaleID: "B", Terminal: "c", MedType: "41", Operator: session.OperatorRequest{ID: "1"},
+		Lines: []session.LineRequest{{ID: "1", Code: "C", Name: "a", Class: "consumable", Quantity: "1", UnitPrice: "0.5", Total: "0.50"}},
+	}
+	for name, sale := range map[string]session.SaleRequest{"widest": widest, "barest": barest} {
+		settled, _, err := till.client.Settle(t.Context(), session.SettleRequest{SaleRequest: sale})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := till.accepted(t.Context(), settled.SettlementID, "accepted"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -20,13 +20,22 @@ const (
 	MaxWaitSeconds = 120
 )
 
+// Limits that come from the national interface: what the till may write here must fit there, or goods would leave with
+// a settlement that nobody can report (feedetl_sn, opter, rxno, drug_trac_codg C30; min_prcunt_type C10).
+const (
+	MaxLineID       = 30
+	MaxOperatorID   = 30
+	MaxPrescription = 30
+	MaxUnit         = 10
+)
+
 // idText is the form of an id that a till makes: safe in a path, in a file name and on paper.
 var idText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$`)
 
 var (
 	medTypeText = regexp.MustCompile(`^[0-9A-Za-z]{1,6}$`)
 	checkText   = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
-	traceText   = regexp.MustCompile(`^[0-9A-Za-z]{1,40}$`)
+	traceText   = regexp.MustCompile(`^[0-9A-Za-z]{1,30}$`)
 )
 
 // faults collects every bad field of a request.
@@ -116,7 +125,7 @@ func (f *faults) idNumber(field, value string, required bool) settle.IDNumber {
 }
 
 func (f *faults) operator(o OperatorRequest) {
-	f.text("operator.id", o.ID, 32, true)
+	f.text("operator.id", o.ID, MaxOperatorID, true)
 	f.text("operator.name", o.Name, 50, false)
 }
 
@@ -210,7 +219,7 @@ func presenterOf(r *SaleRequest) settle.Presenter {
 }
 
 func (f *faults) prescription(p *PrescriptionRequest) settle.IDNumber {
-	f.text("prescription.number", p.Number, 50, false)
+	f.text("prescription.number", p.Number, MaxPrescription, false)
 	f.text("prescription.doctor", p.Doctor, 50, false)
 	f.text("prescription.institution", p.Institution, 200, false)
 	return f.idNumber("prescription.patient_id_number", p.PatientIDNumber, false)

@@ -30,14 +30,14 @@ func (f *faults) lines(requests []LineRequest) []settle.Line {
 }
 
 func (f *faults) line(at string, r *LineRequest) settle.Line {
-	f.text(at+"id", r.ID, 32, true)
+	f.text(at+"id", r.ID, MaxLineID, true)
 	f.text(at+"code", r.Code, 50, true)
 	f.text(at+"shop_code", r.ShopCode, 50, false)
 	f.text(at+"name", r.Name, 200, true)
 	f.text(at+"class", r.Class, 32, true)
 	f.text(at+"batch", r.Batch, 50, false)
 	f.text(at+"manufacturer", r.Manufacturer, 200, false)
-	f.text(at+"unit", r.Unit, 20, false)
+	f.text(at+"unit", r.Unit, MaxUnit, false)
 	f.text(at+"spec", r.Spec, 200, false)
 	f.text(at+"dept_code", r.DeptCode, 30, false)
 	f.text(at+"doctor_code", r.DoctorCode, 30, false)
@@ -120,7 +120,7 @@ func (f *faults) traceCodes(field string, codes []string) {
 	}
 	for i, code := range codes {
 		if !traceText.MatchString(code) {
-			f.add(fmt.Sprintf("%s[%d]", field, i), "追溯码只能是 40 位以内的数字和字母。", "must match "+traceText.String())
+			f.add(fmt.Sprintf("%s[%d]", field, i), "追溯码只能是 30 位以内的数字和字母。", "must match "+traceText.String())
 		}
 	}
 }

@@ -5,7 +5,7 @@ package session
 
 // OperatorRequest is who works the till.
 type OperatorRequest struct {
-	ID   string `json:"id" maxLength:"32" minLength:"1" doc:"Operator's number at the shop" example:"1001"`
+	ID   string `json:"id" maxLength:"30" minLength:"1" doc:"Operator's number at the shop" example:"1001"`
 	Name string `json:"name,omitempty" maxLength:"50" doc:"Operator's name" example:"李敏"`
 }
 
@@ -29,7 +29,7 @@ type SplitRequest struct {
 
 // LineRequest is one line of the bill.
 type LineRequest struct {
-	ID        string        `json:"id" minLength:"1" maxLength:"32" doc:"Unique in the bill" example:"1"`
+	ID        string        `json:"id" minLength:"1" maxLength:"30" doc:"Unique in the bill" example:"1"`
 	Code      string        `json:"code" minLength:"1" maxLength:"50" doc:"National item code (医保目录编码)" example:"XA01ABD075A002010100483"`
 	ShopCode  string        `json:"shop_code,omitempty" maxLength:"50" doc:"The shop's own code" example:"6901"`
 	Name      string        `json:"name" minLength:"1" maxLength:"200" doc:"Item name" example:"阿莫西林胶囊"`
@@ -47,7 +47,7 @@ type LineRequest struct {
 	MadeOn       string `json:"made_on,omitempty" maxLength:"10" doc:"YYYY-MM-DD"`
 	ExpiresOn    string `json:"expires_on,omitempty" maxLength:"10" doc:"YYYY-MM-DD"`
 	Manufacturer string `json:"manufacturer,omitempty" maxLength:"200"`
-	Unit         string `json:"unit,omitempty" maxLength:"20"`
+	Unit         string `json:"unit,omitempty" maxLength:"10"`
 	Spec         string `json:"spec,omitempty" maxLength:"200"`
 	DeptCode     string `json:"dept_code,omitempty" maxLength:"30" doc:"Clinics: ordering department"`
 	DoctorCode   string `json:"doctor_code,omitempty" maxLength:"30" doc:"Clinics: ordering doctor"`
@@ -63,7 +63,7 @@ type DiseaseRequest struct {
 
 // PrescriptionRequest is what a prescription drug was sold on.
 type PrescriptionRequest struct {
-	Number          string `json:"number,omitempty" maxLength:"50"`
+	Number          string `json:"number,omitempty" maxLength:"30"`
 	Doctor          string `json:"doctor,omitempty" maxLength:"50"`
 	Institution     string `json:"institution,omitempty" maxLength:"200"`
 	PatientIDNumber string `json:"patient_id_number,omitempty" maxLength:"18" doc:"Citizen identity number of the person prescribed for"`

@@ -233,7 +233,7 @@ func (c *Client) Prepare(ctx context.Context, call Call) (Prepared, error) {
 	request := Request{
 		Infno: call.Message.Infno(), MsgID: id, VenueArea: venue.Area, InsuredArea: call.InsuredArea,
 		Receiver: c.options.Receiver, Version: c.options.Version, OperatorKind: "1",
-		Operator: call.Operator.ID, OperatorName: call.Operator.Name, Time: Stamp(c.options.Clock()),
+		Operator: call.Operator.ID, OperatorName: orElse(call.Operator.Name, call.Operator.ID), Time: Stamp(c.options.Clock()),
 		Venue: venue.Code, VenueName: venue.Name, SignNo: call.SignNo, Input: encoded,
 	}
 	if err := request.Check(person); err != nil {

@@ -141,10 +141,11 @@ func (m PharmacySettle) Input() (any, bool, error) {
 	return input, true, checkMessage(input, input.identities)
 }
 
+// drugDetail is one line. medins_list_codg is mandatory; a shop without codes of its own uses the national one.
 func drugDetail(d *settle.Dossier, line *settle.Line) DrugDetail {
 	return DrugDetail{
 		Line: line.ID, Prescription: d.Sale.Prescription.Number, External: wireFlag(d.Sale.Prescription.Number != ""),
-		Time: Stamp(d.At), Code: line.Code, ShopCode: line.ShopCode, Total: Amount(line.Total),
+		Time: Stamp(d.At), Code: line.Code, ShopCode: orElse(line.ShopCode, line.Code), Total: Amount(line.Total),
 		Quantity: Number(line.Quantity), Price: Number(line.UnitPrice),
 		PrescriberCode: line.DoctorCode, PrescriberName: d.Sale.Prescription.Doctor,
 	}

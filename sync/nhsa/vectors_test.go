@@ -136,7 +136,7 @@ func TestStrict(t *testing.T) {
 	}{
 		"no person":        {bad(func(d *settle.Dossier) { d.Identity.PsnNo = "" }), []string{"druginfo.psn_no"}},
 		"code too long":    {bad(func(d *settle.Dossier) { d.Sale.Lines[0].Code = long }), []string{"drugdetail[0].med_list_codg"}},
-		"two at once":      {bad(func(d *settle.Dossier) { d.Sale.MedType = ""; d.Sale.Lines[1].ShopCode = "" }), []string{"druginfo.med_type", "drugdetail[1].medins_list_codg"}},
+		"two at once":      {bad(func(d *settle.Dossier) { d.Sale.MedType = ""; d.Sale.Lines[1].Code = "" }), []string{"druginfo.med_type", "drugdetail[1].med_list_codg"}},
 		"sum":              {bad(func(d *settle.Dossier) { d.Figures.Total++; d.Figures.Cash++ }), []string{"druginfo.medfee_sumamt"}},
 		"split":            {bad(func(d *settle.Dossier) { d.Figures.Cash++ }), []string{"druginfo.exp_content"}},
 		"line total":       {bad(func(d *settle.Dossier) { d.Sale.Lines[0].Quantity = "3" }), []string{"drugdetail[0].det_item_fee_sumamt"}},
