@@ -6,8 +6,13 @@
 // re-opening, so whoever remembers the number under which a card was matched can tell that the very same card is still in
 // the slot, even if another was there for a moment in between.
 //
-// Four layers lie below: the line (serialport), its frames (gempc), the reader's commands (ccid), and the card (apdu,
-// sscard). Package virtual is the other end of the same line.
+// Four layers lie below: the line (serialport), its frames (gempc, acs, idcard, scanner), the reader's commands (ccid), and the
+// card (apdu, sscard). Package virtual is the other end of the same line.
+//
+// Readers of social security cards and of identity documents give a Credential, scanners a Scan: a code that comes out once.
+//
+// What the identity check needs is read first and published as soon as two readings agree; the rest follows while the POS
+// already has it. That completes the credential in Status under the same sequence number and without another event.
 //
 // # Decisions
 //
@@ -36,6 +41,8 @@ const (
 	CardHealth  CardKind = "health"
 	CardBank    CardKind = "bank"
 	CardUnknown CardKind = "unknown"
+	// CardIdentity is an identity document, from a reader of role id.
+	CardIdentity CardKind = "id"
 )
 
 // Credential is what a card says about itself and its holder. Dates are YYYY-MM-DD or empty. It is a value: a copy may be
@@ -65,7 +72,12 @@ type Credential struct {
 	// NeedsAuthentication: the card keeps number and name behind an authentication this machine cannot do; IDNumber and Name
 	// are empty. The centre may resolve the person by Identifier and Number.
 	NeedsAuthentication bool
-	ReadAt              time.Time
+	// Document is what only identity documents have; nil for cards.
+	Document *Document
+	// Complete: the reading is over. Before that, the members which the identity check does not need may still be empty: IssuedOn,
+	// Sex, Ethnicity, Birthplace, BirthDate of a card, LatestAddress of a document. They may stay empty after it as well.
+	Complete bool
+	ReadAt   time.Time
 }
 
 // MaskedHolder shows a name as a counter may show it: of two characters the first, of longer names the first and the last,

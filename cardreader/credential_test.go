@@ -20,12 +20,14 @@ var wang = cardreader.Credential{
 	Kind: cardreader.CardSocial, Version: "2.00", Identifier: "430100D15600000500BF7C7A48FB4966", Number: "A12345678", IssuerArea: "430100",
 	IssuedOn: "2024-01-01", ExpiresOn: "2034-01-01", ATR: []byte{0x3B, 0x6D, 0, 0, 0, 0x81, 0x4E, 0x43, 0x23, 0x86, 0x97, 0x15, 0x99, 0, 0xBF, 0x7C, 0x7A},
 	IDNumber: "11010519491231002X", Name: "王小芳", Sex: "2", Ethnicity: "01", Birthplace: "110105", BirthDate: "1949-12-31",
-	ReadAt: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC),
+	Document: &cardreader.Document{Type: "resident", Address: "朝阳区某街道1号", LatestAddress: "长沙市某路2号", Issuer: "朝阳分局", PassNumber: "H12345678", Photo: []byte("secret photo")},
+	ReadAt:   time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC),
 }
 
 // secrets are what must never be seen, in the forms they might be seen in.
 var secrets = []string{"11010519491231002X", "11010519491231", "19491231", "1949-12-31", "王小芳", "小芳", "A12345678", "A1234567", "D15600000500BF7C7A48FB4966",
-	"3130313035313934393132333130303258", "e78e8be5b08fe88ab3", "997A", "BF7C7A", "bf7c7a"}
+	"3130313035313934393132333130303258", "e78e8be5b08fe88ab3", "997A", "BF7C7A", "bf7c7a", "某街道", "某路", "朝阳分局", "H1234567",
+	"secret photo", "736563726574", "c2VjcmV0"}
 
 func mustNotLeak(t *testing.T, how, out string) {
 	t.Helper()
@@ -40,7 +42,7 @@ func TestCredentialNeverLeaks(t *testing.T) {
 	event := cardreader.Event{Reader: "r", Kind: cardreader.CardInserted, State: cardreader.StatePresent, Credential: &wang}
 	status := cardreader.Status{Name: "r", State: cardreader.StatePresent, Credential: &wang}
 	holder := struct{ C cardreader.Credential }{wang}
-	for _, v := range []any{wang, &wang, event, &event, status, &status, holder, &holder, []cardreader.Credential{wang}, map[string]cardreader.Credential{"a": wang}} {
+	for _, v := range []any{wang, &wang, *wang.Document, wang.Document, event, &event, status, &status, holder, &holder, []cardreader.Credential{wang}, map[string]cardreader.Credential{"a": wang}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%10.3v"} {
 			mustNotLeak(t, fmt.Sprintf("%s of %T", verb, v), fmt.Sprintf(verb, v))
 		}

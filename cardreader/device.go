@@ -9,18 +9,36 @@ import (
 	"strings"
 	"time"
 
+	"gongji/cardreader/acs"
 	"gongji/cardreader/apdu"
 	"gongji/cardreader/ccid"
 	"gongji/cardreader/gempc"
+	"gongji/cardreader/idcard"
+	"gongji/cardreader/scanner"
 	"gongji/cardreader/serialport"
 	"gongji/cardreader/sscard"
 )
 
-// KindGemPC is the kind of readers of the GemPC Twin family.
-const KindGemPC = "gempc"
+// Kinds of readers.
+const (
+	// KindGemPC is the GemPC Twin family: contact cards, CCID over a serial line.
+	KindGemPC = "gempc"
+	// KindACS is the ACS ACR1281S type: a slot with contacts and one without.
+	KindACS = "acs"
+	// KindSDT is a resident identity card reader with a SAM_V module.
+	KindSDT = "sdt"
+	// KindScanner is a serial scanner or magnetic stripe reader; it only speaks.
+	KindScanner = "scanner"
+)
 
 // Kinds returns the kinds of readers this package can drive.
-func Kinds() []string { return []string{KindGemPC} }
+func Kinds() []string { return []string{KindGemPC, KindACS, KindSDT, KindScanner} }
+
+// Slots of an acs reader, as the configuration names them.
+const (
+	SlotContact     = "contact"
+	SlotContactless = "contactless"
+)
 
 // Port is an open line. Its errors are those of package serialport: ErrTimeout when only the deadline passed, ErrGone when
 // the line hung up, ErrClosed after Close. Read returns soon after the context ends.
@@ -33,8 +51,8 @@ type Port interface {
 
 var _ Port = (*serialport.Port)(nil)
 
-// device is one kind of reader on an open port. Errors for which isCardError holds are the card's; all others mean that the
-// reader cannot be talked to any more.
+// device is one kind of reader that looks for a card, on an open port. Errors for which isCardError holds are the card's; all
+// others mean that the reader cannot be talked to any more.
 type device interface {
 	// start makes the first contact.
 	start(ctx context.Context) error
@@ -42,164 +60,82 @@ type device interface {
 	look(ctx context.Context) (present, left bool, err error)
 	// wait returns early when something moves at the slot.
 	wait(ctx context.Context, d time.Duration) error
-	// read reads the card from its reset on.
-	read(ctx context.Context) (Credential, error)
-	// firmware asks for the reader's name; readers that have none answer with an error.
-	firmware(ctx context.Context) (string, error)
+	// read reads the card from its reset on. agreed, unless nil, is called at most once, as soon as the identity is certain;
+	// after that call a credential that comes with an error holds at least the same.
+	read(ctx context.Context, agreed func(Credential)) (Credential, error)
+	// name asks for the reader's name or number; readers that have none answer with an error.
+	name(ctx context.Context) (string, error)
 }
 
 // tracer is told everything that crosses the line.
 type tracer func(toReader bool, raw []byte, name string)
 
+// lineOf is the factory setting of each kind's line.
+var lineOf = map[string]struct{ baud, stopBits int }{
+	KindGemPC: {gempc.Baud, gempc.StopBits}, KindACS: {acs.Baud, acs.StopBits}, KindSDT: {idcard.Baud, idcard.StopBits},
+	KindScanner: {scanner.Baud, scanner.StopBits},
+}
+
 // lineSettings returns the line of a kind; baud 0 means the kind's own.
 func lineSettings(kind, path string, baud int) serialport.Config {
+	line := lineOf[kind]
 	if baud == 0 {
-		baud = gempc.Baud
+		baud = line.baud
 	}
-	return serialport.Config{Path: path, Baud: baud, StopBits: gempc.StopBits}
+	return serialport.Config{Path: path, Baud: baud, StopBits: line.stopBits}
 }
 
-func newDevice(kind string, port Port, trace tracer) (device, error) {
-	if kind != KindGemPC {
-		return nil, fmt.Errorf("cardreader: unknown kind of reader %q (known: %s)", kind, strings.Join(Kinds(), ", "))
-	}
-	link := gempc.New(port, gempc.Options{Timeout: serialport.IsTimeout, Trace: trace})
-	return &contact{link: link, slot: ccid.NewSlot(link, 0)}, nil
-}
-
-// contact is a contact reader with one slot.
-type contact struct {
-	link *gempc.Link
-	slot *ccid.Slot
-	// powered: this card was powered on here. A card found without power after that is not the same insertion.
-	powered bool
-}
-
-func (d *contact) start(ctx context.Context) error {
-	if err := d.link.Drain(ctx); err != nil {
-		return err
-	}
-	_, err := d.slot.Status(ctx)
-	return err
-}
-
-func (d *contact) look(ctx context.Context) (present, left bool, err error) {
-	state, err := d.slot.Status(ctx)
-	if err != nil {
-		return false, false, err
-	}
-	left = d.link.Left() || d.powered && state != ccid.CardActive
-	if left {
-		d.powered = false
-	}
-	return state != ccid.CardAbsent, left, nil
-}
-
-func (d *contact) wait(ctx context.Context, wait time.Duration) error {
-	_, err := d.link.Wait(ctx, wait)
-	return err
-}
-
-// escapeFirmware asks a GemPC reader for its name.
-var escapeFirmware = []byte{0x02}
-
-func (d *contact) firmware(ctx context.Context) (string, error) {
-	b, err := d.slot.Escape(ctx, escapeFirmware)
-	return string(b), err
-}
-
-// coldResets is how often a card is reset and read before it is called unreadable.
-const coldResets = 3
-
-func (d *contact) read(ctx context.Context) (Credential, error) {
-	var err error
-	for try := range coldResets {
-		if try > 0 {
-			d.powered = false
-			if off := d.slot.PowerOff(ctx); off != nil && !isCardError(off) {
-				return Credential{}, off
-			}
+// newDevice returns the device of a kind that looks for cards.
+func newDevice(o Options, port Port, trace tracer) (device, error) {
+	switch o.Kind {
+	case KindGemPC:
+		link := gempc.New(port, gempc.Options{Timeout: serialport.IsTimeout, Trace: trace})
+		return &contact{link: link, slot: ccid.NewSlot(link, 0), tpdu: true}, nil
+	case KindACS:
+		number := acs.SlotContact
+		if o.Slot == SlotContactless {
+			number = acs.SlotContactless
 		}
-		var c Credential
-		if c, err = d.readOnce(ctx); err == nil || !isCardError(err) || cardGone(err) || ctx.Err() != nil {
-			return c, err
-		}
+		link := acs.New(port, acs.Options{Slot: number, Timeout: serialport.IsTimeout, Trace: trace})
+		slot := ccid.NewSlot(link, number)
+		slot.Voltages, slot.CutATR = []byte{0}, true // the reader tries the voltages itself
+		return &contact{link: link, slot: slot}, nil
+	case KindSDT:
+		link := idcard.New(port, idcard.Options{Timeout: serialport.IsTimeout, Trace: trace, Photo: o.KeepPhoto})
+		return &identityReader{link: link}, nil
 	}
-	return Credential{}, err
+	return nil, fmt.Errorf("cardreader: no cards are looked for at a reader of kind %q", o.Kind)
 }
 
-// readOnce resets the card and reads it.
-func (d *contact) readOnce(ctx context.Context) (Credential, error) {
-	d.link.Left() // what left before this card came is known
-	atr, err := d.slot.PowerOn(ctx)
-	if err != nil {
-		return Credential{}, err
-	}
-	d.powered = true
-	ch, err := d.channel(ctx, atr)
-	if err != nil {
-		return Credential{}, err
-	}
-	card, err := sscard.Read(ctx, ch, nil)
-	if err != nil {
-		return Credential{}, err
-	}
-	return credential(card, atr.Bytes()), nil
+// newScanner returns the link to a scanner.
+func newScanner(o Options, port Port, trace tracer) *scanner.Link {
+	return scanner.New(port, scanner.Options{Prefix: o.Prefix, Timeout: serialport.IsTimeout, Trace: trace})
 }
 
-// channel sets the reader to the card's protocol and returns the way to send commands. Without a negotiation a card speaks
-// the first protocol it announces, at the default speed unless it is in specific mode.
-func (d *contact) channel(ctx context.Context, atr apdu.ATR) (apdu.Channel, error) {
-	fidi := byte(0x11)
-	if atr.Specific() {
-		fidi = atr.FiDi()
-	}
-	switch protocol := atr.Protocols()[0]; {
-	case protocol == 0:
-		p := slices.Clone(ccid.ParametersT0)
-		p[0], p[2] = fidi, atr.GuardTime()
-		return apdu.T0{Card: d.slot}, d.slot.SetParameters(ctx, 0, p)
-	case protocol == 1 && !atr.CRC():
-		p := slices.Clone(ccid.ParametersT1)
-		p[0], p[2], p[5] = fidi, atr.GuardTime(), byte(atr.IFSC())
-		if err := d.slot.SetParameters(ctx, 1, p); err != nil {
-			return nil, err
-		}
-		t := apdu.NewT1(d.slot, atr)
-		return apdu.T0{Card: t, Direct: true}, t.Start(ctx)
-	}
-	return nil, errUnsupportedProtocol
-}
-
-// credential turns what the card says into the form of the house.
-func credential(c sscard.Card, atr []byte) Credential {
-	out := Credential{
-		Kind: CardKind(c.Kind), Version: c.Version, Identifier: c.Identifier, Number: c.Number, IssuedOn: c.IssuedOn, ExpiresOn: c.ExpiresOn,
-		ATR: atr, IDNumber: c.IDNumber, Name: c.Name, Sex: c.Sex, Ethnicity: c.Ethnicity, Birthplace: c.Birthplace, BirthDate: c.BirthDate,
-		NeedsAuthentication: c.NeedsAuthentication,
-	}
-	if len(c.Identifier) >= 6 {
-		out.IssuerArea = c.Identifier[:6]
-	}
-	return out
-}
+// errNoName: the reader has no name to ask for.
+var errNoName = errors.New("cardreader: reader has no name")
 
 // cardGone tells that the reader reported an empty slot.
 func cardGone(err error) bool {
-	var e *ccid.Error
+	var e interface {
+		error
+		Gone() bool
+	}
 	return errors.As(err, &e) && e.Gone()
 }
 
 // cardErrors are causes that lie with the card or its answers, not with the reader.
 var cardErrors = []error{
 	apdu.ErrATR, apdu.ErrSpoilt, apdu.ErrShort, apdu.ErrLoop, sscard.ErrItem, sscard.ErrUnstable, errUnsupportedProtocol,
+	idcard.ErrText, idcard.ErrUnstable,
 	context.DeadlineExceeded, // of one reading, not of the reader's life
 }
 
 func isCardError(err error) bool {
 	var failed *ccid.Error
 	var refused *apdu.Error
-	if errors.As(err, &failed) || errors.As(err, &refused) {
+	var rejected *idcard.Error
+	if errors.As(err, &failed) || errors.As(err, &refused) || errors.As(err, &rejected) && !rejected.Reader() {
 		return true
 	}
 	return slices.ContainsFunc(cardErrors, func(target error) bool { return errors.Is(err, target) })
@@ -212,6 +148,6 @@ func writeTrace(w io.Writer) tracer {
 		if toReader {
 			arrow = "→"
 		}
-		fmt.Fprintf(w, "%s % X  %s\n", arrow, raw, name)
+		fmt.Fprintf(w, "%s % X  %s\n", arrow, raw, strings.TrimSpace(name))
 	}
 }

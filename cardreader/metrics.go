@@ -39,7 +39,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: metricNamespace, Name: "card_reads_total",
 			Help: "Cards read, by how it ended."}, []string{labelReader, labelResult}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: metricNamespace, Name: "card_read_duration_seconds",
-			Help:    "Time from noticing a card to the end of its reading.",
+			Help:    "Time from noticing a card to knowing whose it is, or that it cannot be read.",
 			Buckets: []float64{0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 4, 8}}),
 	}
 	if reg == nil {

@@ -2,7 +2,6 @@ package cardreader_test
 
 import (
 	"bytes"
-	"context"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 	"testing/synctest"
 
 	"gongji/cardreader"
-	"gongji/cardreader/virtual"
 )
 
 // line is a disturbed line: each frame is hit with a probability, in one of the ways real lines have.
@@ -62,51 +60,33 @@ func of(c cardreader.Credential) identity {
 	return identity{c.Identifier, c.Number, c.IDNumber, c.Name, c.Version, c.ExpiresOn}
 }
 
+func newRand(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a, b)) }
+
 // No disturbance of the line ever makes one person's card another's: a reading ends with the right identity, or with none.
-// GONGJI_NOISE_READINGS asks for more readings than the usual ones.
+// GONGJI_NOISE_READINGS asks for more readings than the usual ones; a reading is some sixty frames, one of an identity
+// document ten.
 func TestNoiseNeverMakesAnotherIdentity(t *testing.T) {
-	readings := 150
+	readings := 200
 	if n, err := strconv.Atoi(os.Getenv("GONGJI_NOISE_READINGS")); err == nil {
 		readings = n
 	}
-	for _, chance := range []float64{0.01, 0.05, 0.15} {
-		good, frames, hits := 0, 0, 0
-		for seed := range readings {
-			l := &line{rng: rand.New(rand.NewPCG(uint64(seed), uint64(chance*100))), chance: chance}
-			synctest.Test(t, func(t *testing.T) {
-				if readDisturbed(t, l) {
-					good++
-				}
-			})
-			frames, hits = frames+l.frames, hits+l.hits
+	for _, s := range cardSetups() {
+		for _, chance := range []float64{0.01, 0.05, 0.15} {
+			good, frames, hits := 0, 0, 0
+			for seed := range readings {
+				l := &line{rng: newRand(uint64(seed), uint64(chance*100)), chance: chance}
+				synctest.Test(t, func(t *testing.T) {
+					c, err := s.readOnce(t, nil, l.disturb)
+					if right(t, s.name, c, err) {
+						good++
+					}
+				})
+				frames, hits = frames+l.frames, hits+l.hits
+			}
+			t.Logf("%s, chance %v: %d frames, %d disturbed, %d of %d readings right, none wrong", s.name, chance, frames, hits, good, readings)
+			if good == 0 || hits == 0 {
+				t.Errorf("%s, chance %v: the test shows nothing: %d good readings, %d hits", s.name, chance, good, hits)
+			}
 		}
-		t.Logf("chance %v: %d frames, %d disturbed, %d of %d readings right, none wrong", chance, frames, hits, good, readings)
-		if good == 0 || hits == 0 {
-			t.Errorf("chance %v: the test shows nothing: %d good readings, %d hits", chance, good, hits)
-		}
 	}
-}
-
-// readDisturbed reads a card once and tells whether that gave its identity; any other identity fails the test.
-func readDisturbed(t *testing.T, l *line) bool {
-	v, err := virtual.NewMemoryReader(virtual.Options{Noise: l.disturb})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	v.Insert(card("2.00"))
-	c, err := cardreader.ReadOnce(t.Context(), cardreader.Options{Name: "r", Kind: cardreader.KindGemPC,
-		Open: func(ctx context.Context) (cardreader.Port, error) { return v.Open(ctx) }}, nil)
-	if err != nil {
-		if c.IDNumber != "" || c.Number != "" {
-			t.Errorf("an error came with an identity: %v", err)
-		}
-		return false
-	}
-	want := identity{"430100D15600000500BF7C7A48FB4966", "A12345678", "11010519491231002X", "王小芳", "2.00", "2034-01-01"}
-	if of(c) != want {
-		t.Errorf("read %+v, which is not on the card", of(c))
-		return false
-	}
-	return true
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"gongji/cardreader/acs"
+	"gongji/cardreader/ccid"
 	"gongji/cardreader/serialport"
 )
 
@@ -40,18 +42,29 @@ type Options struct {
 	Name, Terminal string
 	// Kind of the reader, one of Kinds.
 	Kind string
-	// Role of the reader (default RoleCard).
+	// Role of the reader (default: what readers of its kind are for).
 	Role Role
 	// Port is the device path; Baud 0 means the kind's own speed.
 	Port string
 	Baud int
-	// Open opens the line (default: serialport with Port and Baud).
-	Open func(ctx context.Context) (Port, error)
+	// Slot of an acs reader: SlotContact (default) or SlotContactless.
+	Slot string
+	// Prefix is what a scanner puts before each code.
+	Prefix string
+	// KeepPhoto keeps the photograph of an identity document, which is dropped otherwise.
+	KeepPhoto bool
+	// Open opens the line (default: serialport with Port and Baud). OpenAt does the same at another speed; it is needed only
+	// for an acs reader that is to be switched to a higher speed than its own (default: as Open, when that is the default).
+	Open   func(ctx context.Context) (Port, error)
+	OpenAt func(ctx context.Context, baud int) (Port, error)
 	// Logger (default: none), Registerer (default: none), Clock for the time of events (default time.Now).
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Clock      func() time.Time
 }
+
+// roleOf is what readers of a kind are for.
+var roleOf = map[string]Role{KindGemPC: RoleCard, KindACS: RoleCard, KindSDT: RoleID, KindScanner: RoleScanner}
 
 // fill checks the options and sets defaults.
 func (o *Options) fill() error {
@@ -75,17 +88,23 @@ func (o *Options) fill() error {
 		o.Terminal = o.Name
 	}
 	if o.Role == "" {
-		o.Role = RoleCard
+		o.Role = roleOf[o.Kind]
+	}
+	if !slices.Contains([]string{"", SlotContact, SlotContactless}, o.Slot) {
+		return fmt.Errorf("cardreader: options: unknown Slot %q", o.Slot)
 	}
 	if o.Open == nil {
 		line := lineSettings(o.Kind, o.Port, o.Baud)
-		o.Open = func(context.Context) (Port, error) {
+		o.OpenAt = func(_ context.Context, baud int) (Port, error) {
+			line := line
+			line.Baud = baud
 			p, err := serialport.Open(line)
 			if err != nil {
 				return nil, err
 			}
 			return p, nil
 		}
+		o.Open = func(ctx context.Context) (Port, error) { return o.OpenAt(ctx, line.Baud) }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -106,7 +125,9 @@ type Status struct {
 	Seq        uint64      `json:"seq"`
 	Credential *Credential `json:"credential,omitempty"`
 	Fault      *Fault      `json:"fault,omitempty"`
-	Since      time.Time   `json:"since"`
+	// Scan is what was scanned and not used yet, at a scanner.
+	Scan  *Scan     `json:"scan,omitempty"`
+	Since time.Time `json:"since"`
 }
 
 // Reader supervises one reader. Run owns the port; all other methods may be called from any goroutine.
@@ -143,7 +164,8 @@ func New(opts Options) (*Reader, error) {
 // have been exchanged; equal numbers mean that the same card stayed in. It is cheap.
 func (r *Reader) Seq() uint64 { return r.seq.Load() }
 
-// Status returns the reader as it is now. The credential is shared and must not be changed.
+// Status returns the reader as it is now. The credential is shared and must not be changed; when it is completed, another
+// takes its place under the same number.
 func (r *Reader) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,6 +182,9 @@ func (r *Reader) Run(ctx context.Context) error {
 		reached, err := r.session(ctx)
 		if ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, errHurried) {
+			continue
 		}
 		r.down(err)
 		if reached {
@@ -186,15 +211,51 @@ func (r *Reader) session(ctx context.Context) (reached bool, err error) {
 			r.log.Debug("close port", "error", e)
 		}
 	}()
-	dev, err := newDevice(r.opts.Kind, port, nil)
+	if r.opts.Kind == KindScanner {
+		return true, r.listen(ctx, port)
+	}
+	dev, err := newDevice(r.opts, port, nil)
 	if err != nil {
+		return false, err
+	}
+	if err := r.hurry(ctx, port); err != nil {
 		return false, err
 	}
 	if err := dev.start(ctx); err != nil {
 		return false, err
 	}
-	r.publish(ReaderReady, StateAbsent, nil, nil)
+	r.publish(ReaderReady, content{state: StateAbsent})
 	return true, r.serve(ctx, dev)
+}
+
+// errHurried: the reader was switched to another speed, and the port has to be opened again.
+var errHurried = errors.New("cardreader: reader switched to the configured speed")
+
+// hurry meets an acs reader that has gone back to its factory speed, as it does whenever it loses power: a reader that does
+// not answer at the high speed is told there to change.
+func (r *Reader) hurry(ctx context.Context, port Port) error {
+	if r.opts.Kind != KindACS || r.opts.Baud != acs.FastBaud || r.opts.OpenAt == nil {
+		return nil
+	}
+	if answered, err := greet(ctx, port, KindACS); err != nil || answered {
+		return err
+	}
+	if err := port.Close(); err != nil {
+		return err
+	}
+	slow, err := r.opts.OpenAt(ctx, acs.Baud)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = slow.Close() }() // whatever it says, the port is opened anew
+	if answered, err := greet(ctx, slow, KindACS); err != nil || !answered {
+		return errors.Join(ccid.ErrSilent, err)
+	}
+	link := acs.New(slow, acs.Options{Timeout: serialport.IsTimeout})
+	if err := link.ChangeSpeed(ctx, true); err != nil {
+		return err
+	}
+	return errHurried
 }
 
 // serve watches the slot until the reader fails or the context ends.
@@ -208,7 +269,7 @@ func (r *Reader) serve(ctx context.Context, dev device) error {
 		}
 		if has && (left || !present) {
 			has = false
-			r.publish(CardRemoved, StateAbsent, nil, nil)
+			r.publish(CardRemoved, content{state: StateAbsent})
 		}
 		if present && (!has || r.unreadable() && !time.Now().Before(retryAt)) {
 			if has, err = r.take(ctx, dev, has); err != nil {
@@ -235,23 +296,33 @@ func (r *Reader) unreadable() bool {
 // it is published only when it succeeds. has tells whether the card is still there; an error is the reader's.
 func (r *Reader) take(ctx context.Context, dev device, again bool) (has bool, err error) {
 	if !again {
-		r.enter(StateReading, nil, nil)
+		r.enter(content{state: StateReading})
 	}
 	began := time.Now()
+	known := func() { r.metrics.duration.Observe(time.Since(began).Seconds()) }
 	limited, cancel := context.WithTimeout(ctx, readLimit)
-	c, err := dev.read(limited)
-	cancel()
+	defer cancel()
+	var early *Credential
+	c, err := dev.read(limited, func(c Credential) {
+		known()
+		c.ReadAt = r.opts.Clock()
+		early = &c
+		r.accept(early)
+	})
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	r.metrics.duration.Observe(time.Since(began).Seconds())
-	c.ReadAt = r.opts.Clock()
+	if early != nil {
+		return r.complete(early, c, err)
+	}
+	known()
+	c.ReadAt, c.Complete = r.opts.Clock(), true
 	switch {
 	case err == nil:
-		r.accept(c)
+		r.accept(&c)
 	case cardGone(err):
 		r.count(resultRemoved)
-		r.publish(CardRemoved, StateAbsent, nil, nil)
+		r.publish(CardRemoved, content{state: StateAbsent})
 		return false, nil
 	case !isCardError(err):
 		r.count(resultNoReader)
@@ -259,28 +330,55 @@ func (r *Reader) take(ctx context.Context, dev device, again bool) (has bool, er
 	default:
 		r.count(resultBad)
 		if !again {
-			r.insert(StateFault, nil, cardFault(err))
+			r.publish(CardInserted, content{state: StateFault, fault: cardFault(err)})
 		}
 	}
 	return true, nil
 }
 
-// accept publishes a card that was read.
-func (r *Reader) accept(c Credential) {
+// complete ends a reading whose identity was published: the credential is replaced by the complete one under the same number.
+// Trouble with the rest of the card changes nothing in who it is; only a card that left or a reader that fails does.
+func (r *Reader) complete(early *Credential, c Credential, err error) (has bool, _ error) {
 	switch {
-	case c.Kind != CardSocial:
-		r.count(resultStranger)
-		r.insert(StateFault, &c, strangerFault(c.Kind))
-	case c.NeedsAuthentication:
-		r.count(resultLocked)
-		r.insert(StatePresent, &c, nil)
-	default:
-		r.count(resultOK)
-		r.insert(StatePresent, &c, nil)
+	case cardGone(err):
+		r.publish(CardRemoved, content{state: StateAbsent})
+		return false, nil
+	case err != nil && !isCardError(err):
+		return false, err
+	case err != nil:
+		c = *early
 	}
+	c.ReadAt, c.Complete = early.ReadAt, true
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.status.Credential == early {
+		r.status.Credential = &c
+	}
+	return true, nil
 }
 
-func (r *Reader) insert(s State, c *Credential, f *Fault) { r.publish(CardInserted, s, c, f) }
+// wanted is the kind of card that a reader is for.
+func (r *Reader) wanted() CardKind {
+	if r.opts.Kind == KindSDT {
+		return CardIdentity
+	}
+	return CardSocial
+}
+
+// accept publishes a card that was read.
+func (r *Reader) accept(c *Credential) {
+	switch {
+	case c.Kind != r.wanted():
+		r.count(resultStranger)
+		r.publish(CardInserted, content{state: StateFault, credential: c, fault: strangerFault(c.Kind)})
+	case c.NeedsAuthentication:
+		r.count(resultLocked)
+		r.publish(CardInserted, content{state: StatePresent, credential: c})
+	default:
+		r.count(resultOK)
+		r.publish(CardInserted, content{state: StatePresent, credential: c})
+	}
+}
 
 func (r *Reader) count(result string) { r.metrics.reads.WithLabelValues(r.opts.Name, result).Inc() }
 
@@ -290,29 +388,42 @@ func (r *Reader) down(err error) {
 	if s := r.Status(); s.State == StateDown && s.Fault != nil && s.Fault.Message == f.Message {
 		return
 	}
-	r.publish(ReaderFault, StateDown, nil, f)
+	r.publish(ReaderFault, content{state: StateDown, fault: f})
+}
+
+// content is what a reader shows at one moment.
+type content struct {
+	state      State
+	credential *Credential
+	fault      *Fault
+	scan       *Scan
 }
 
 // enter changes state and sequence number without an event.
-func (r *Reader) enter(s State, c *Credential, f *Fault) {
+func (r *Reader) enter(c content) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.set(s, c, f)
+	r.set(c)
 }
 
 // set must be called with mu held. The number rises before the state is seen, so nobody pairs a new card with an old number.
-func (r *Reader) set(s State, c *Credential, f *Fault) {
+// A code that was scanned before is good for nothing any more.
+func (r *Reader) set(c content) {
 	r.status.Seq = r.seq.Add(1)
-	r.status.State, r.status.Credential, r.status.Fault = s, c, f
+	if r.status.Scan != nil {
+		r.status.Scan.forget()
+	}
+	r.status.State, r.status.Credential, r.status.Fault, r.status.Scan = c.state, c.credential, c.fault, c.scan
 	r.status.Since = r.opts.Clock()
-	r.metrics.show(r.opts.Name, s)
+	r.metrics.show(r.opts.Name, c.state)
 }
 
 // publish changes the state and tells the subscribers.
-func (r *Reader) publish(kind EventKind, s State, c *Credential, f *Fault) {
+func (r *Reader) publish(kind EventKind, c content) {
 	r.mu.Lock()
-	r.set(s, c, f)
-	e := Event{Reader: r.opts.Name, Seq: r.status.Seq, Kind: kind, At: r.status.Since, State: s, Credential: c, Fault: f}
+	r.set(c)
+	e := Event{Reader: r.opts.Name, Seq: r.status.Seq, Kind: kind, At: r.status.Since, State: c.state,
+		Credential: c.credential, Fault: c.fault, Scan: c.scan}
 	for sub := range r.subscribers {
 		sub.send(e)
 	}
@@ -325,6 +436,9 @@ func (r *Reader) record(e Event) {
 	level, attrs := slog.LevelInfo, []any{"seq", e.Seq, "state", string(e.State)}
 	if e.Credential != nil {
 		attrs = append(attrs, "card_kind", string(e.Credential.Kind))
+	}
+	if e.Scan != nil {
+		attrs = append(attrs, "scan_kind", string(e.Scan.Kind()))
 	}
 	if e.Fault != nil {
 		level = slog.LevelWarn
@@ -373,6 +487,7 @@ var ErrNoCard = errors.New("cardreader: no card in the reader")
 
 // ReadOnce opens the reader, reads the card in it once and closes it again, for a technician. With trace set the whole
 // exchange is written to it in hex with names; that is the full identity on the card, so only an explicit request may set it.
+// For scanners there is ScanOnce.
 // Errors: ErrNoCard, or a *Fault; with a fault about a card of another kind the credential names that kind.
 func ReadOnce(ctx context.Context, opts Options, trace io.Writer) (c Credential, err error) {
 	if err := opts.fill(); err != nil {
@@ -391,12 +506,14 @@ func ReadOnce(ctx context.Context, opts Options, trace io.Writer) (c Credential,
 	if trace != nil {
 		t = writeTrace(trace)
 	}
-	dev, err := newDevice(opts.Kind, port, t)
+	dev, err := newDevice(opts, port, t)
 	if err != nil {
 		return Credential{}, err
 	}
 	c, err = readOnce(ctx, dev, trace)
-	c.ReadAt = opts.Clock()
+	if c.ReadAt = opts.Clock(); err == nil && c.Kind != CardSocial && opts.Kind != KindSDT {
+		err = strangerFault(c.Kind)
+	}
 	return c, err
 }
 
@@ -405,7 +522,7 @@ func readOnce(ctx context.Context, dev device, trace io.Writer) (Credential, err
 		return Credential{}, readerFault(err)
 	}
 	if trace != nil {
-		if name, err := dev.firmware(ctx); err == nil {
+		if name, err := dev.name(ctx); err == nil {
 			fmt.Fprintf(trace, "# reader: %q\n", name)
 		}
 	}
@@ -418,7 +535,7 @@ func readOnce(ctx context.Context, dev device, trace io.Writer) (Credential, err
 	}
 	limited, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	c, err := dev.read(limited)
+	c, err := dev.read(limited, nil)
 	switch {
 	case cardGone(err):
 		return Credential{}, ErrNoCard
@@ -426,8 +543,7 @@ func readOnce(ctx context.Context, dev device, trace io.Writer) (Credential, err
 		return Credential{}, readerFault(err)
 	case err != nil:
 		return Credential{}, cardFault(err)
-	case c.Kind != CardSocial:
-		return c, strangerFault(c.Kind)
 	}
+	c.Complete = true
 	return c, nil
 }

@@ -2,6 +2,7 @@ package cardreader_test
 
 import (
 	"context"
+	"flag"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,7 +13,14 @@ import (
 	"gongji/cardreader/virtual"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets more tests run at a time than there are processors: they wait for lines, not for each other.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait; a working machine is far faster.
 const patience = 15 * time.Second
@@ -39,7 +47,7 @@ func newRig(t *testing.T, v virtual.Options, change func(*cardreader.Options)) *
 			t.Error(err)
 		}
 	})
-	opts := cardreader.Options{Name: "counter-1", Kind: cardreader.KindGemPC, Port: v.Link}
+	opts := cardreader.Options{Name: "counter-1", Kind: vr.Kind(), Port: v.Link}
 	if change != nil {
 		change(&opts)
 	}
@@ -93,6 +101,31 @@ func (g *rig) until(kind cardreader.EventKind) cardreader.Event {
 			}
 		case <-deadline:
 			g.t.Fatalf("no %s; status %+v", kind, g.reader.Status())
+		}
+	}
+}
+
+// complete waits until the reading of the card in the reader is over.
+func (g *rig) complete() cardreader.Credential {
+	g.t.Helper()
+	var c cardreader.Credential
+	g.eventually("a complete credential", func() bool {
+		s := g.reader.Status()
+		if s.Credential == nil || !s.Credential.Complete {
+			return false
+		}
+		c = *s.Credential
+		return true
+	})
+	return c
+}
+
+// eventually waits for a condition.
+func (g *rig) eventually(what string, holds func() bool) {
+	g.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			g.t.Fatalf("never: %s; status %+v", what, g.reader.Status())
 		}
 	}
 }

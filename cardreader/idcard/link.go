@@ -26,11 +26,12 @@ const (
 	quiet      = 30 * time.Millisecond
 	maxDrain   = 2 * time.Second
 	frameGap   = 250 * time.Millisecond
-	// shortTimeout is for what the reader itself knows, readTimeout for a reading by radio, fingerTimeout for one with
-	// fingerprints. The line's own time at 9600 baud comes on top of the readings.
-	shortTimeout  = 500 * time.Millisecond
-	readTimeout   = 3500 * time.Millisecond
-	fingerTimeout = 5500 * time.Millisecond
+	// shortTimeout is for what the reader itself knows, addressTimeout and readTimeout for readings by radio, fingerTimeout
+	// for one with fingerprints. The line's own time at 9600 baud is in the readings'.
+	shortTimeout   = 500 * time.Millisecond
+	addressTimeout = time.Second
+	readTimeout    = 3500 * time.Millisecond
+	fingerTimeout  = 5500 * time.Millisecond
 	// maxReadings bounds how often a card is read until two readings agree.
 	maxReadings = 6
 )
@@ -73,6 +74,12 @@ func (l *Link) Do(ctx context.Context, c Command) (Answer, error) {
 		a, err = l.once(ctx, c)
 		var refused *Error
 		misheard := errors.As(err, &refused) && refused.Code.misheard()
+		if errors.Is(err, ErrSilent) && timeout(c) > shortTimeout {
+			if _, dead := l.Do(ctx, Status); dead != nil {
+				return a, err // not only slow
+			}
+			continue
+		}
 		if err == nil || !misheard && !errors.Is(err, ErrSpoilt) && !errors.Is(err, ErrSilent) {
 			return a, err
 		}
@@ -102,7 +109,9 @@ func (l *Link) once(ctx context.Context, c Command) (Answer, error) {
 
 func timeout(c Command) time.Duration {
 	switch c {
-	case ReadText, LatestAddress:
+	case LatestAddress:
+		return addressTimeout
+	case ReadText:
 		return readTimeout
 	case ReadFinger:
 		return fingerTimeout

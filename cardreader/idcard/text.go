@@ -184,11 +184,21 @@ type Card struct {
 	Photo, Fingers []byte
 }
 
+type fields map[Field]string
+
+// english joins the two places of a long name in Latin letters. The first was cut at its full length, perhaps at a blank.
+func (f fields) english() string {
+	if f[FieldEnglish2] == "" {
+		return f[FieldEnglish]
+	}
+	return fmt.Sprintf("%-35s", f[FieldEnglish]) + f[FieldEnglish2]
+}
+
 // Decode checks the text and turns it into a card. Errors wrap ErrText and name the field, never its value.
 func (t Text) Decode() (Card, error) {
-	f := t.Fields
+	f := fields(t.Fields)
 	c := Card{
-		Type: t.Type, Number: strings.ToUpper(f[FieldNumber]), Name: f[FieldName], EnglishName: f[FieldEnglish] + f[FieldEnglish2], Sex: f[FieldSex],
+		Type: t.Type, Number: strings.ToUpper(f[FieldNumber]), Name: f[FieldName], EnglishName: f.english(), Sex: f[FieldSex],
 		Ethnicity: f[FieldEthnicity], Country: f[FieldCountry], Address: f[FieldAddress], Issuer: f[FieldIssuer] + f[FieldAgency],
 		PassNumber: f[FieldPass], Issues: f[FieldIssues],
 	}

@@ -49,6 +49,9 @@ func (t *terminal) plug() error {
 		return fmt.Errorf("virtual: open a pseudo-terminal: %w", err)
 	}
 	name := slave.Name()
+	if master, err = interruptible(master); err != nil {
+		return errors.Join(err, slave.Close())
+	}
 	// Both ends raw before anybody uses them, or the terminal itself would echo and translate.
 	err = errors.Join(raw(master), raw(slave), slave.Close())
 	if err == nil && t.link != "" {
@@ -62,6 +65,25 @@ func (t *terminal) plug() error {
 	t.master, t.slave, t.done = master, name, make(chan struct{})
 	go t.serve(master, t.done, t.reader.stop)
 	return nil
+}
+
+// interruptible returns the same terminal as a file whose reads end when it is closed. The one it is given may block in the
+// system, and a host that never writes would then hold Close for ever.
+func interruptible(f *os.File) (*os.File, error) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	fd, inner := -1, error(nil)
+	err = conn.Control(func(old uintptr) {
+		if fd, inner = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0); inner == nil {
+			inner = unix.SetNonblock(fd, true)
+		}
+	})
+	if err = errors.Join(err, inner, f.Close()); err != nil {
+		return nil, fmt.Errorf("virtual: open a pseudo-terminal: %w", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // raw switches off everything a terminal does to bytes.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gongji/cardreader"
 	"gongji/cardreader/virtual"
 )
 
@@ -26,69 +27,79 @@ func simulateCommand() *cobra.Command {
 }
 
 const simulateHelp = `Runs a byte-exact virtual reader on a pseudo-terminal whose device is linked at PATH, until "quit" or the end of
-standard input. Commands on standard input, one a line:
+standard input. Kinds: %s. Commands on standard input, one a line:
 
-  insert [FILE]   put the card in (another one: FILE)      swap FILE   exchange it as fast as no hand can
-  remove          take it out                              fault NAME  spoil every answer: %s
-  pace BAUD       take the time of a line of that speed    quit        end
+  insert [FILE]    put the card in, lay the document on, scan the code (another one: FILE)
+  remove           take it away                            swap FILE       exchange it as fast as no hand can
+  fault NAME [N]   spoil the next N answers (one; 0: all until "fault none"): %s
+  pace BAUD        take the time of a line of that speed   quit            end
 
-A card file is JSON; without one the sample card of the national standard is used:
+Files are JSON. Cards, for gempc and acs (without a file: the sample card of the national standard):
 
   {"kind": "social-1.00", "ef05": {"01": "639900D15600000500BF7C7A48FB4966", "07": "X00000019", …}, "ef06": {"08": "…", "09": "张三", …}}
+
+Documents, for sdt:  {"name": "王芳", "sex": "2", "ethnicity": "01", "birth": "19491231", "address": "…", "number": "…", "issuer": "…", "from": "20150101", "to": "长期"}
+Codes, for scanner:  {"text": "4241234567890123456708330000"}
 `
 
 func simulateReader() *cobra.Command {
-	var kind, card, link string
+	var kind, card, link, slot string
+	var baud int
 	cmd := &cobra.Command{
 		Use:     "reader --kind KIND --link PATH [--card FILE]",
 		Short:   "A byte-exact virtual reader on a pseudo-terminal",
-		Long:    fmt.Sprintf(simulateHelp, strings.Join(virtual.Faults(), " ")),
-		Example: "  gongjid simulate reader --kind gempc --link /tmp/reader --card card.json",
+		Long:    fmt.Sprintf(simulateHelp, strings.Join(virtual.ReaderKinds(), " "), strings.Join(virtual.Faults(), " ")),
+		Example: "  gongjid simulate reader --kind gempc --link /tmp/reader --card card.json\n  gongjid simulate reader --kind scanner --link /tmp/scanner",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needFlag(cmd, "link"); err != nil {
 				return err
 			}
-			first := virtual.SampleCard()
+			if slot != cardreader.SlotContact && slot != cardreader.SlotContactless {
+				return fmt.Errorf("%w: --slot is %s or %s", errUsage, cardreader.SlotContact, cardreader.SlotContactless)
+			}
+			first := virtual.SampleMedium(kind)
 			if card != "" {
 				var err error
-				if first, err = loadCard(card); err != nil {
+				if first, err = loadMedium(kind, card); err != nil {
 					return err
 				}
 			}
-			reader, err := virtual.NewReader(virtual.Options{Kind: kind, Link: link})
+			reader, err := virtual.NewReader(virtual.Options{Kind: kind, Link: link, Baud: baud, Contactless: slot == cardreader.SlotContactless})
 			if err != nil {
 				return err
 			}
 			defer reader.Close()
 			fmt.Fprintf(cmd.OutOrStdout(), "ready %s\n", reader.Path())
-			s := simulation{reader: reader, card: first, out: cmd.OutOrStdout()}
+			s := simulation{reader: reader, medium: first, out: cmd.OutOrStdout()}
 			return s.run(cmd.Context(), cmd.InOrStdin())
 		},
 	}
-	cmd.Flags().StringVar(&kind, "kind", "gempc", "kind of the reader")
-	cmd.Flags().StringVar(&card, "card", "", "card file (JSON)")
+	cmd.Flags().StringVar(&kind, "kind", virtual.KindGemPC, "kind of the reader: "+strings.Join(virtual.ReaderKinds(), ", "))
+	cmd.Flags().StringVar(&card, "card", "", "file of the card, document or code (JSON)")
 	cmd.Flags().StringVar(&link, "link", "", "where to link the device")
+	cmd.Flags().IntVar(&baud, "baud", 0, "speed the reader's line is set to: a host at another speed is not understood; 0 fits any host")
+	cmd.Flags().StringVar(&slot, "slot", cardreader.SlotContact, "slot of an acs reader that cards are put in: contact or contactless")
 	return cmd
 }
 
-func loadCard(name string) (virtual.Card, error) {
+func loadMedium(kind, name string) (virtual.Medium, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return virtual.Card{}, err
+		return nil, err
 	}
 	defer f.Close()
-	card, err := virtual.LoadCard(f)
+	m, err := virtual.LoadMedium(kind, f)
 	if err != nil {
-		return card, fmt.Errorf("card file %s: %w", name, err)
+		return nil, fmt.Errorf("card file %s: %w", name, err)
 	}
-	return card, nil
+	return m, nil
 }
 
 // simulation obeys standard input. A wrong command is answered and does not end it: a technician types here.
 type simulation struct {
 	reader *virtual.Reader
-	card   virtual.Card
+	medium virtual.Medium
 	out    io.Writer
 }
 
@@ -140,17 +151,17 @@ func (s *simulation) obey(words []string) error {
 			return errors.New("swap needs a card file")
 		}
 		if argument != "" {
-			card, err := loadCard(argument)
+			m, err := loadMedium(s.reader.Kind(), argument)
 			if err != nil {
 				return err
 			}
-			s.card = card
+			s.medium = m
 		}
-		s.reader.Insert(s.card)
+		s.reader.Insert(s.medium)
 	case "remove":
 		s.reader.Remove()
 	case "fault":
-		return s.reader.SetFault(argument, 0)
+		return s.fault(words[1:])
 	case "pace":
 		baud, err := strconv.Atoi(argument)
 		if err != nil {
@@ -165,4 +176,19 @@ func (s *simulation) obey(words []string) error {
 		return fmt.Errorf("unknown command %q; there are %s", words[0], strings.Join(known, ", "))
 	}
 	return nil
+}
+
+// fault spoils answers: one, unless a number says otherwise; 0 is all until the fault is none.
+func (s *simulation) fault(words []string) error {
+	if len(words) == 0 {
+		return fmt.Errorf("fault needs a name: %s", strings.Join(virtual.FaultsOf(s.reader.Kind()), " "))
+	}
+	n := 1
+	if len(words) > 1 {
+		var err error
+		if n, err = strconv.Atoi(words[1]); err != nil || n < 0 {
+			return errors.New("fault NAME N needs a number of answers; 0 is all")
+		}
+	}
+	return s.reader.SetFault(words[0], n)
 }

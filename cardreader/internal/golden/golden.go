@@ -11,6 +11,9 @@ import (
 //go:embed t0.txt
 var t0 string
 
+//go:embed acs.txt
+var acs string
+
 // Row is one command frame and its answer, without the echo.
 type Row struct {
 	Step         string
@@ -19,9 +22,15 @@ type Row struct {
 
 // T0 returns a whole reading of the standard's sample card under T=0, with the rows a real line adds: no card, a 3.00 card,
 // a card pulled out. It panics if the file in the program is damaged.
-func T0() []Row {
+func T0() []Row { return rowsOf(t0) }
+
+// ACS returns the exchange with a reader of the ACS type: contact slot from an empty slot to a card pulled out, and a question
+// to the contactless one. The status frames are left out. It panics if the file in the program is damaged.
+func ACS() []Row { return rowsOf(acs) }
+
+func rowsOf(text string) []Row {
 	var rows []Row
-	for _, line := range strings.Split(strings.TrimSpace(t0), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
