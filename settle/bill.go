@@ -17,6 +17,11 @@ type Bill struct {
 	Asked           bool
 	ThirdParty      bool
 	NoAccounts      bool // the till asked that no account pays
+
+	// GiverUsage is what each giver's account already gave to all relatives together: DayShared, MonthShared and
+	// YearShared, for caps.*_per_giver. A giver that is not in it gave nothing.
+	GiverUsage map[PersonID]Usage `json:",omitempty"`
+	VenueArea  string             `json:",omitempty"` // 6 digits, for venue.area; empty: not checked
 }
 
 // Usage is what was already used before this bill, in fen.
@@ -25,6 +30,9 @@ type Usage struct {
 	MonthShared        Fen
 	YearShared         Fen
 	MonthPharmacyTotal Fen
+
+	DayPharmacyTimes int `json:",omitempty"` // pharmacy bills settled today
+	YearPharmacyPaid Fen `json:",omitempty"` // account money, own and shared, spent at pharmacies this year
 }
 
 // Pay is one debit: amount fen from one pot of one account.
@@ -103,3 +111,7 @@ func (p *Plan) Shared(patient PersonID) (sum Fen) {
 
 // HintFamilyCode tells the cashier that a family code shows a credential and shares no money (亲情账户, S-027).
 const HintFamilyCode = "FAMILY_CODE_IS_NOT_SHARING"
+
+// HintOTCAbove tells the cashier that non-prescription medicines exceed what one purchase normally may be
+// (caps.single_otc). It bars nothing; a hint about the family code goes before it.
+const HintOTCAbove = "OTC_ABOVE_USUAL_AMOUNT"

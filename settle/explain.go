@@ -85,6 +85,7 @@ var lawCitations = map[string]string{
 	RuleLockedPerson: "医疗保障基金使用监督管理条例第十七条：凭本人医疗保障凭证就医购药",
 	RuleLockedStatus: "已故、冻结、注销的账户不得支付",
 	RuleLockedParty:  "社会保险法第三十条：应当由第三人负担的不纳入支付",
+	RuleGiverKind:    "国办发〔2021〕14号：共济的是职工医保个人账户",
 	RuleExcluded:     "国办发〔2021〕14号：个人账户不得用于公共卫生、体育健身、养生保健等支出",
 }
 
@@ -129,6 +130,8 @@ func giverTitle(bill *Bill, giver PersonID) string {
 // trialReason is why an account stopped where it did.
 func trialReason(trial *Trial) (chinese, english string) {
 	switch {
+	case trial.Rule == RulePharmacyYear:
+		return "已到本年度药店使用账户的限额。", "The yearly limit of account money at pharmacies was reached."
 	case trial.Taken == 0 && trial.Reason != "":
 		sentence := ReasonSentences[trial.Reason]
 		return sentence.Message, sentence.English
@@ -163,11 +166,7 @@ func explainUnpayable(rules *Rules, bill *Bill, plan *Plan) (explained []Explana
 	}
 	for i := range bill.Lines {
 		line := &bill.Lines[i]
-		var covered uint8
-		for _, kind := range kinds {
-			scope := rules.Scope.of(kind)
-			covered |= scope.covers(line.Class, scope.bucketBits())
-		}
+		covered := coveredBy(rules, line, kinds)
 		var barred Fen
 		for b, amount := range line.Personal {
 			if covered&(1<<b) == 0 {
@@ -181,10 +180,25 @@ func explainUnpayable(rules *Rules, bill *Bill, plan *Plan) (explained []Explana
 	return explained
 }
 
+// coveredBy is the set of a line's buckets that any of the scopes covers.
+func coveredBy(rules *Rules, line *Line, kinds []scopeKind) (covered uint8) {
+	if rules.lineBarred(line) != "" {
+		return 0
+	}
+	for _, kind := range kinds {
+		scope := rules.Scope.of(kind)
+		covered |= scope.covers(line.Class, scope.bucketBits())
+	}
+	return covered
+}
+
 func unpayableLine(rules *Rules, line *Line, barred Fen, wholeClass bool) Explanation {
 	e := Explanation{Line: line.ID, Payable: barred, Reason: KBucket, Rule: "scope.default.full_ok"}
 	if wholeClass {
 		e.Reason, e.Rule = KClass, "scope.default.classes"
+	}
+	if rule := rules.lineBarred(line); rule != "" {
+		e.Rule = rule
 	}
 	if slices.Contains(Excluded, line.Class) {
 		e.Reason, e.Rule = KClass, RuleExcluded

@@ -36,7 +36,7 @@ func (p *planner) candidates() []candidate {
 	if manual {
 		p.skipUnbound()
 	}
-	p.rules.Order.sortCandidates(candidates)
+	p.rules.Order.sortCandidates(candidates, p.bill.Patient.Area)
 	return candidates
 }
 
@@ -63,8 +63,12 @@ func (p *planner) fault(b *Binding, account *Account) (Reason, string) {
 		return KBenefStatus, "beneficiary.waiting_blocks_shared"
 	case !rules.areaFits(b, account, patient):
 		return KArea, "area.rule"
+	case !rules.Venue.fits(p.bill.VenueArea, patient.Area):
+		return KArea, "venue.area"
 	case !slices.Contains(rules.Shared.MedGroups, p.bill.MedGroup):
 		return KMedGroup, "shared.med_groups"
+	case !slices.Contains(rules.CrossProvince.MedGroups, p.bill.MedGroup) && !rules.Area.areasFit(account.Area, patient.Area):
+		return KMedGroup, "cross_province.med_groups"
 	case rules.Own.Gate == GateZeroOnly && p.ownMoney > 0:
 		return KOwnNotZero, "own.gate"
 	case rules.Shared.Trigger == TriggerAsk && !p.bill.Asked:
@@ -77,7 +81,7 @@ func (p *planner) fault(b *Binding, account *Account) (Reason, string) {
 // whose account nobody knows cannot pay.
 func (r *Rules) bindingFault(b *Binding, account *Account, day Date) (Reason, string) {
 	switch {
-	case !slices.Contains(r.Binding.Relations, b.Relation):
+	case !r.Binding.allows(b.Relation):
 		return KRelation, "binding.relations"
 	case day < b.ValidFrom:
 		return KNotYet, RuleBindingTerm
@@ -158,12 +162,25 @@ func (r *Rules) sharedPots(account *Account) []Pot {
 }
 
 // sortCandidates puts the candidates in paying order (SEMANTICS 5.5). Ties go by the tie-break, then by the giver's
-// id, then by the binding's id, so that the order never depends on the order of the input.
-func (o *OrderRules) sortCandidates(candidates []candidate) {
+// id, then by the binding's id, so that the order never depends on the order of the input. area is the patient's,
+// for order.same_pool_first.
+func (o *OrderRules) sortCandidates(candidates []candidate, area string) {
 	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(o.compareSource(&a, &b), o.compareTie(&a, &b),
+		return cmp.Or(o.comparePool(&a, &b, area), o.compareSource(&a, &b), o.compareTie(&a, &b),
 			cmp.Compare(a.binding.Giver, b.binding.Giver), cmp.Compare(a.binding.ID, b.binding.ID))
 	})
+}
+
+// comparePool puts givers of the patient's own pooling area first where the policy says so.
+func (o *OrderRules) comparePool(a, b *candidate, area string) int {
+	near, nearToo := a.account.Area == area, b.account.Area == area
+	switch {
+	case !o.SamePoolFirst || near == nearToo:
+		return 0
+	case near:
+		return -1
+	}
+	return 1
 }
 
 func (o *OrderRules) compareSource(a, b *candidate) int {

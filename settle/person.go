@@ -78,6 +78,8 @@ const (
 	MaternalGrandparent Relation = "maternal_grandparent"
 	SonGrandchild       Relation = "son_grandchild"
 	DaughterGrandchild  Relation = "daughter_grandchild"
+
+	SpouseParent Relation = "spouse_parent" // beyond the law's eight; a region may add it (binding.extra_relations)
 )
 
 // Relations lists the eight kinds in the order of the law.
@@ -101,6 +103,8 @@ func (r Relation) GiverTitle() string {
 		return "孙辈"
 	case SonGrandchild, DaughterGrandchild:
 		return "祖辈"
+	case SpouseParent:
+		return "子女的配偶"
 	}
 	return "亲属"
 }

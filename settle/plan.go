@@ -3,6 +3,7 @@ package settle
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // MakePlan splits a bill over the patient's own account, the relatives' accounts and cash (SEMANTICS section 5). It is
@@ -51,9 +52,14 @@ func refuse(rules *Rules, bill *Bill) (Reason, string) {
 	if reason, rule := rules.Trace.check(bill.Day, bill.Lines); reason != "" {
 		return reason, rule
 	}
-	limit := rules.Caps.MonthPharmacyTotal
-	if limit.Set && bill.MedGroup == Pharmacy && bill.Usage.MonthPharmacyTotal > limit.Max {
+	if bill.MedGroup != Pharmacy {
+		return "", ""
+	}
+	if limit := rules.Caps.MonthPharmacyTotal; limit.Set && bill.Usage.MonthPharmacyTotal > limit.Max {
 		return EPharmacyMonthLimit, "caps.month_pharmacy_total"
+	}
+	if times := rules.Caps.DayPharmacyTimes; times.Set && bill.Usage.DayPharmacyTimes >= times.Max {
+		return EPharmacyDayTimes, "caps.day_pharmacy_times"
 	}
 	return "", ""
 }
@@ -108,12 +114,13 @@ type planner struct {
 	bindings []*Binding
 	ownMoney Fen // before this settlement, frozen money taken off
 	shared   Fen // shared money taken so far
+	paid     Fen // account money taken so far, own and shared
 	plan     Plan
 }
 
 func newPlanner(rules *Rules, bill *Bill) *planner {
 	p := &planner{
-		rules: rules, bill: bill, rest: newRest(bill.Lines, &rules.Scope),
+		rules: rules, bill: bill, rest: newRest(bill.Lines, rules),
 		accounts: slices.Clone(bill.Accounts), bindings: patientBindings(bill.Bindings, bill.Patient.ID),
 	}
 	if own := p.account(bill.Patient.ID); own != nil {
@@ -202,6 +209,9 @@ func (p *planner) payOwn() {
 		if trial.Payable == 0 {
 			trial.Rule = p.rules.Scope.key(kind)
 		}
+		if room, limited := p.pharmacyRoom(); limited && room < trial.Taken {
+			trial.Taken, trial.Reason, trial.Rule = room, KCap, RulePharmacyYear
+		}
 		p.pay(own, pot, kind, trial.Taken)
 		p.plan.Trials = append(p.plan.Trials, trial)
 	}
@@ -232,7 +242,7 @@ func (p *planner) payShared() {
 			return
 		}
 		funds := p.rules.fundsOf(c.binding, c.account)
-		room, roomRule := p.room()
+		room, roomRule := p.room(c.binding.Giver)
 		trial := Trial{Account: c.binding.Giver, Payable: payable, Available: funds.available, Rule: "order.source"}
 		switch {
 		case limit > 0 && givers >= limit:
@@ -260,10 +270,23 @@ func (p *planner) payShared() {
 	}
 }
 
+// RulePharmacyYear is the key of the yearly cap on account money at pharmacies.
+const RulePharmacyYear = "caps.year_pharmacy_total"
+
+// pharmacyRoom is how much account money, own and shared, may still be spent on this bill under the yearly cap at
+// pharmacies; limited is false where the cap does not concern the bill.
+func (p *planner) pharmacyRoom() (room Fen, limited bool) {
+	limit := p.rules.Caps.YearPharmacyTotal
+	if !limit.Set || p.bill.MedGroup != Pharmacy {
+		return 0, false
+	}
+	return max(0, limit.Max-p.bill.Usage.YearPharmacyPaid-p.paid), true
+}
+
 // room is how much one giver may still pay under the caps, and the key of the tightest. Without caps it is as good as
 // endless.
-func (p *planner) room() (room Fen, rule string) {
-	caps, usage := &p.rules.Caps, &p.bill.Usage
+func (p *planner) room(giver PersonID) (room Fen, rule string) {
+	caps, usage, given := &p.rules.Caps, &p.bill.Usage, p.bill.GiverUsage[giver]
 	room = Fen(1)<<62 - 1
 	for _, limit := range [...]struct {
 		cap  Cap
@@ -275,10 +298,16 @@ func (p *planner) room() (room Fen, rule string) {
 		{caps.DaySharedPerBeneficiary, usage.DayShared + p.shared, "caps.day_shared_per_beneficiary"},
 		{caps.MonthSharedPerBeneficiary, usage.MonthShared + p.shared, "caps.month_shared_per_beneficiary"},
 		{caps.YearSharedPerBeneficiary, usage.YearShared + p.shared, "caps.year_shared_per_beneficiary"},
+		{caps.DayPerGiver, given.DayShared, "caps.day_per_giver"},
+		{caps.MonthPerGiver, given.MonthShared, "caps.month_per_giver"},
+		{caps.YearPerGiver, given.YearShared, "caps.year_per_giver"},
 	} {
 		if left := limit.cap.Max - limit.used; limit.cap.Set && left < room {
 			room, rule = left, limit.rule
 		}
+	}
+	if left, limited := p.pharmacyRoom(); limited && left < room {
+		room, rule = left, RulePharmacyYear
 	}
 	return room, rule
 }
@@ -302,6 +331,7 @@ func (p *planner) pay(account *Account, pot Pot, kind scopeKind, x Fen) {
 	if x <= 0 {
 		return
 	}
+	p.paid += x
 	at := len(p.plan.Pays)
 	p.plan.Pays = append(p.plan.Pays, Pay{Account: account.ID, Pot: pot, Amount: x})
 	account.debit(pot, x)
@@ -333,18 +363,40 @@ func (p *planner) finish() {
 	p.plan.Hint = p.hint()
 }
 
-// hint warns of a family code (亲情账户): it shows a relative's credential and shares no money (S-027).
+// hint warns of a family code (亲情账户): it shows a relative's credential and shares no money (S-027); or else of more
+// non-prescription medicines than one purchase normally has.
 func (p *planner) hint() string {
+	switch {
+	case p.familyCode():
+		return HintFamilyCode
+	case p.otcAbove():
+		return HintOTCAbove
+	}
+	return ""
+}
+
+// familyCode reports whether the code was shown by somebody who has no binding with the patient.
+func (p *planner) familyCode() bool {
 	shownBy := p.bill.Credential.ShownBy
 	if p.bill.Credential.Kind != CredentialEvoucher || shownBy == "" || shownBy == p.bill.Patient.ID {
-		return ""
+		return false
 	}
-	for _, b := range p.bindings {
-		if b.Giver == shownBy {
-			return ""
+	return !slices.ContainsFunc(p.bindings, func(b *Binding) bool { return b.Giver == shownBy })
+}
+
+// otcAbove reports whether the medicines of a pharmacy bill that need no prescription exceed the usual amount.
+func (p *planner) otcAbove() bool {
+	limit := p.rules.Caps.SingleOTC
+	if !limit.Set || p.bill.MedGroup != Pharmacy {
+		return false
+	}
+	var sum Fen
+	for i := range p.bill.Lines {
+		if line := &p.bill.Lines[i]; !line.Rx && strings.HasPrefix(line.Class, "drug_") {
+			sum += line.Total
 		}
 	}
-	return HintFamilyCode
+	return sum > limit.Max
 }
 
 // money is everything on the account, frozen money included.

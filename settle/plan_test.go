@@ -26,6 +26,9 @@ func drawRules(t *rapid.T) *Rules {
 	r.Caps.SettlementPerGiver = drawCap(t, "per_giver")
 	r.Caps.SettlementSharedTotal = drawCap(t, "shared_total")
 	r.Caps.DaySharedPerBeneficiary = drawCap(t, "day_shared")
+	r.Caps.DayPerGiver = drawCap(t, "day_per_giver")
+	r.Caps.YearPharmacyTotal = drawCap(t, "year_pharmacy")
+	r.Order.SamePoolFirst = rapid.Bool().Draw(t, "same_pool_first")
 	r.Reserve.MinAfter = drawFen(t, "reserve", 500)
 	if rapid.Bool().Draw(t, "special scope") {
 		r.Scope.Shared = Scope{Buckets: []string{"dedc", "ratio"}, FullOK: []string{"drug_out"}}
@@ -60,7 +63,7 @@ func drawLine(t *rapid.T, i int) Line {
 
 func drawAccount(t *rapid.T, id PersonID) Account {
 	a := Account{
-		ID: id, Name: rapid.SampledFrom([]string{"甲", "乙", "Z", "a"}).Draw(t, "name"), Area: "430100",
+		ID: id, Name: rapid.SampledFrom([]string{"甲", "乙", "Z", "a"}).Draw(t, "name"), Area: rapid.SampledFrom([]string{"430100", "430200"}).Draw(t, "area"),
 		Status:  rapid.SampledFrom([]Status{StatusNormal, StatusNormal, StatusNormal, StatusPaused, StatusDeceased}).Draw(t, "status"),
 		TwoPots: rapid.Bool().Draw(t, "two pots"), Frozen: drawFen(t, "frozen", 600),
 		Limit: drawCap(t, "limit"), LimitUsed: drawFen(t, "limit used", 600),
@@ -77,7 +80,8 @@ func drawBill(t *rapid.T) *Bill {
 	bill := &Bill{
 		Day: 20260310, Patient: Person{ID: "P", Status: StatusNormal, Area: "430100"}, Presenter: Presenter{SamePerson: true},
 		Credential: Credential{Kind: CredentialCard, Owner: "P"}, VenueDesignated: true, MedGroup: Pharmacy,
-		Usage: Usage{DayShared: drawFen(t, "day used", 1000)},
+		Usage:      Usage{DayShared: drawFen(t, "day used", 1000), YearPharmacyPaid: drawFen(t, "year used", 1000)},
+		GiverUsage: map[PersonID]Usage{"G0": {DayShared: drawFen(t, "given", 1000)}},
 	}
 	for i := range rapid.IntRange(1, 5).Draw(t, "lines") {
 		bill.Lines = append(bill.Lines, drawLine(t, i))
@@ -202,6 +206,13 @@ func TestPlanKeepsEveryFloorAndLimit(t *testing.T) {
 			if limit := rules.Caps.SettlementPerGiver; limit.Set && x > limit.Max {
 				t.Fatalf("%s: cap per giver passed", b.Giver)
 			}
+			if limit := rules.Caps.DayPerGiver; limit.Set && x > 0 && x+bill.GiverUsage[b.Giver].DayShared > limit.Max {
+				t.Fatalf("%s: the giver's day passed", b.Giver)
+			}
+		}
+		paid := shared + byAccount["P"]
+		if limit := rules.Caps.YearPharmacyTotal; limit.Set && paid > 0 && paid+bill.Usage.YearPharmacyPaid > limit.Max {
+			t.Fatalf("%d of account money above the year's cap at pharmacies", paid)
 		}
 		if limit := rules.Caps.SettlementSharedTotal; limit.Set && shared > limit.Max {
 			t.Fatalf("shared %d above the cap", shared)
@@ -227,8 +238,10 @@ func TestPlanRespectsTheOrder(t *testing.T) {
 			if i == len(payers)-1 {
 				break
 			}
-			perGiver := rules.Caps.SettlementPerGiver
-			if trial.Taken != trial.Available && (!perGiver.Set || trial.Taken != perGiver.Max) {
+			perGiver, perDay := rules.Caps.SettlementPerGiver, rules.Caps.DayPerGiver
+			atCap := perGiver.Set && trial.Taken == perGiver.Max ||
+				perDay.Set && trial.Taken == perDay.Max-bill.GiverUsage[trial.Account].DayShared
+			if trial.Taken != trial.Available && !atCap {
 				t.Fatalf("%s had %d, gave %d, and %s paid after it", trial.Account, trial.Available, trial.Taken, payers[i+1].Account)
 			}
 		}
@@ -305,7 +318,7 @@ func TestPlanEveryGiverIsAccountedFor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rules, bill := drawRules(t), drawBill(t)
 		plan := MakePlan(rules, bill)
-		left := newRest(bill.Lines, &rules.Scope)
+		left := newRest(bill.Lines, rules)
 		for _, p := range plan.Pays {
 			left.take(scopeOf(p.Account, p.Pot, "P"), p.Amount, ignorePart)
 		}

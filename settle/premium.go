@@ -14,6 +14,8 @@ type PremiumInput struct {
 	Accounts    []Account
 	Bindings    []Binding
 	Selected    []PersonID
+	Kind        string   // of insurance, as premium.kinds names it; empty: resident, and not compared
+	Actor       PersonID // whose card is at the counter, for premium.actor; empty: not compared
 }
 
 // PremiumPlan is the answer: either a refusal, or pays that sum to the amount. There is no cash part.
@@ -21,17 +23,21 @@ type PremiumPlan struct {
 	Refusal Reason
 	Skipped []Skip // the payer and its reason, where it may not give at all
 	Pays    []Pay
+	// WaitDays: paid outside the collection window but in the late one, so the insurance begins that many days later.
+	WaitDays int
 }
 
 // MakePremium decides who pays a contribution (SEMANTICS section 7). It is pure, like [MakePlan].
 func MakePremium(rules *Rules, in PremiumInput) PremiumPlan {
 	premium := &rules.Premium
 	switch {
-	case !premium.Enabled:
+	case !premium.Enabled, in.Kind != "" && !slices.Contains(premium.Kinds, in.Kind):
 		return PremiumPlan{Refusal: EPremiumDisabled}
+	case premium.Actor == "giver" && in.Actor != "" && in.Actor != in.Payer:
+		return PremiumPlan{Refusal: EPremiumActor}
 	case slices.ContainsFunc(in.Categories, func(c string) bool { return slices.Contains(premium.ExemptCategories, c) }):
 		return PremiumPlan{Refusal: EPremiumExempt}
-	case !premium.open(in.Day):
+	case !premium.open(in.Day) && !premium.late(in.Day):
 		return PremiumPlan{Refusal: EPremiumWindow}
 	case premium.OncePerYear && in.AlreadyPaid:
 		return PremiumPlan{Refusal: EPremiumDuplicate}
@@ -42,12 +48,21 @@ func MakePremium(rules *Rules, in PremiumInput) PremiumPlan {
 		return PremiumPlan{Refusal: EPremiumBalance, Skipped: []Skip{{Account: in.Payer, Reason: reason}}}
 	}
 	participants := append([]candidate{payer}, p.premiumHelpers(in.Payer)...)
-	return p.payPremium(participants, in.Amount)
+	plan := p.payPremium(participants, in.Amount)
+	if plan.Refusal == "" && !premium.open(in.Day) {
+		plan.WaitDays = premium.LateWaitDays
+	}
+	return plan
 }
 
 // open reports whether contributions are collected on the day.
 func (r *PremiumRules) open(day Date) bool {
 	return len(r.Windows) == 0 || slices.ContainsFunc(r.Windows, func(s Span) bool { return s.Contains(day) })
+}
+
+// late reports whether contributions are taken late on the day, with a waiting period.
+func (r *PremiumRules) late(day Date) bool {
+	return slices.ContainsFunc(r.LateWindow, func(s Span) bool { return s.Contains(day) })
 }
 
 // premiumPlanner reuses the planner of a bill for its accounts, bindings and debits; the bill has no lines.
@@ -99,7 +114,7 @@ func (p *planner) premiumHelpers(payer PersonID) []candidate {
 		}
 		helpers = append(helpers, c)
 	}
-	order.sortCandidates(helpers)
+	order.sortCandidates(helpers, p.bill.Patient.Area)
 	return helpers
 }
 

@@ -163,7 +163,7 @@ func subtractLine(line Line, back lineReturn) Line {
 
 // cancelAndResettle cancels everything and lets the same payers pay the kept lines again, each at most what it paid.
 func (p *RefundPlan) cancelAndResettle(rules *Rules, in RefundInput) {
-	left := newRest(p.Kept, &rules.Scope)
+	left := newRest(p.Kept, rules)
 	for i, pay := range in.Pays {
 		kind := scopeOf(pay.Account, pay.Pot, in.Patient)
 		x := min(pay.Amount, left.payable(kind))
@@ -180,7 +180,7 @@ func ignorePart(int, Bucket, Fen) {}
 
 // refundByOrigin replays the allocation of the settlement and gives every payer what it paid for the returned parts.
 func (p *RefundPlan) refundByOrigin(rules *Rules, in RefundInput, returned []lineReturn) {
-	left := newRest(in.Lines, &rules.Scope)
+	left := newRest(in.Lines, rules)
 	// kept is what of each bucket stays sold: the first payers keep paying it, what exceeds it goes back.
 	kept := make([][BucketCount]Fen, len(in.Lines))
 	for i := range in.Lines {

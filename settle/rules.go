@@ -38,6 +38,9 @@ type Rules struct {
 	Caps         CapRules         `rule:"caps"`
 	Reserve      ReserveRules     `rule:"reserve"`
 	MedGroupMap  MedGroupMap      `rule:"med_group_map"`
+	Inpatient    InpatientRules   `rule:"inpatient"`
+	Remote       RemoteRules      `rule:"remote"`
+	Alloc        AllocRules       `rule:"alloc"`
 
 	Premium     PremiumRules     `rule:"premium"`
 	Credential  CredentialRules  `rule:"credential"`
@@ -92,19 +95,25 @@ type Source struct {
 
 // BindingRules say who may be bound to whom (家庭共济绑定).
 type BindingRules struct {
-	ModeAllowed             []BindingMode `rule:"mode_allowed"`
-	Relations               []Relation    `rule:"relations"` // what the patient may be to the giver (S-014)
-	Proof                   string        `rule:"proof"`     // commitment | documents | both
-	NeedsAccept             bool          `rule:"needs_accept"`
-	MaxGiversPerBeneficiary int           `rule:"max_givers_per_beneficiary"` // 0: no limit
-	RoleExclusive           bool          `rule:"role_exclusive"`             // a giver cannot receive, nor the reverse
-	MutualAllowed           bool          `rule:"mutual_allowed"`             // two people may bind each other
-	EffectiveDelay          string        `rule:"effective_delay"`            // now | minutes:N | next_day
-	DefaultTerm             string        `rule:"default_term"`               // unlimited | days:N
-	WaitingDays             int           `rule:"waiting_days"`
-	UnbindEffect            string        `rule:"unbind_effect"` // now | next_day
-	UnbindLockDays          int           `rule:"unbind_lock_days"`
-	AutoEndOn               []string      `rule:"auto_end_on"` // insurance_moved, insurance_ended, death, divorce
+	Model                   string         `rule:"model"` // direct | network (a household with a holder); shown only
+	ModeAllowed             []BindingMode  `rule:"mode_allowed"`
+	Relations               []Relation     `rule:"relations"`       // what the patient may be to the giver (S-014)
+	ExtraRelations          []Relation     `rule:"extra_relations"` // a region's own kinds besides the eight
+	RelationLimits          map[string]int `rule:"relation_limits"` // most relatives of a kind; parents: father + mother
+	Proof                   string         `rule:"proof"`           // commitment | documents | both
+	NeedsAccept             bool           `rule:"needs_accept"`
+	MaxGiversPerBeneficiary int            `rule:"max_givers_per_beneficiary"` // 0: no limit
+	RoleExclusive           bool           `rule:"role_exclusive"`             // a giver cannot receive, nor the reverse
+	MutualAllowed           bool           `rule:"mutual_allowed"`             // two people may bind each other
+	EffectiveDelay          string         `rule:"effective_delay"`            // now | minutes:N | next_day
+	DefaultTerm             string         `rule:"default_term"`               // unlimited | days:N
+	Review                  string         `rule:"review"`                     // none | yearly: the centre's own re-check; shown
+	WaitingDays             int            `rule:"waiting_days"`
+	UnbindEffect            string         `rule:"unbind_effect"` // now | next_day
+	UnbindLockDays          int            `rule:"unbind_lock_days"`
+	// AutoEndOn are insurance_moved, insurance_ended, death, divorce: the centre then ends the binding by itself and its snapshot says
+	// so; here statuses and areas bar payment at once, whatever the list says.
+	AutoEndOn []string `rule:"auto_end_on"`
 }
 
 // MemberRules limit how many relatives one giver may bind.
@@ -128,9 +137,11 @@ const (
 type AreaRules struct {
 	Rule      AreaRule `rule:"rule"`
 	AllowList []string `rule:"allow_list"` // further pairs "430100-440300", either way round
+	// CrossPoolMaxGivers is how many givers of other pooling areas one relative may have (Shanxi: 1); 0: no limit.
+	CrossPoolMaxGivers int `rule:"cross_pool_max_givers"`
 }
 
-// VenueRules say where the cost may arise.
+// VenueRules say where the cost may arise for shared money to pay it: the venue's area seen from the patient's.
 type VenueRules struct {
 	Area string `rule:"area"` // same_pool | province | national
 }
@@ -147,6 +158,8 @@ const (
 // CrossProvinceRules are the rules of sharing between provinces (医保钱包).
 type CrossProvinceRules struct {
 	Mode CrossProvinceMode `rule:"mode"`
+	// MedGroups are the groups of treatment that a wallet binding may pay across the area; shared.med_groups counts too.
+	MedGroups []MedGroup `rule:"med_groups"`
 }
 
 // WalletRules are what the wallet app enforces; shown, not enforced here.
@@ -189,6 +202,7 @@ type GiverRules struct {
 
 // BeneficiaryRules are the conditions on the patient for receiving shared money.
 type BeneficiaryRules struct {
+	Kinds               []string `rule:"kinds"` // employee, resident; checked when a binding is made
 	StatusOK            []Status `rule:"status_ok"`
 	InsuredRequired     bool     `rule:"insured_required"` // checked when a binding is made
 	WaitingBlocksShared bool     `rule:"waiting_blocks_shared"`
@@ -239,6 +253,7 @@ type OrderRules struct {
 	TieBreak               TieBreak    `rule:"tiebreak"`
 	AdjustableBy           []string    `rule:"adjustable_by"` // giver, beneficiary; empty: nobody
 	MaxGiversPerSettlement int         `rule:"max_givers_per_settlement"`
+	SamePoolFirst          bool        `rule:"same_pool_first"` // givers of the patient's own pooling area before others
 }
 
 // LimitScope says which limit of a giver counts (decision 6).
@@ -259,11 +274,35 @@ type CapRules struct {
 	YearSharedPerBeneficiary  Cap        `rule:"year_shared_per_beneficiary"`
 	MonthPharmacyTotal        Cap        `rule:"month_pharmacy_total"`
 	GiverLimitScope           LimitScope `rule:"giver_limit_scope"`
+
+	DayPerGiver       Cap   `rule:"day_per_giver"`       // one giver, to all relatives together
+	MonthPerGiver     Cap   `rule:"month_per_giver"`     // the same, a calendar month
+	YearPerGiver      Cap   `rule:"year_per_giver"`      // the same, a calendar year
+	DayPharmacyTimes  Count `rule:"day_pharmacy_times"`  // pharmacy bills of one patient a day
+	SingleOTC         Cap   `rule:"single_otc"`          // non-prescription medicines of one bill; above it a hint, no refusal
+	YearPharmacyTotal Cap   `rule:"year_pharmacy_total"` // account money for one patient at pharmacies a year; the rest is cash
 }
 
 // ReserveRules are the floor a giver keeps.
 type ReserveRules struct {
 	MinAfter Fen `rule:"min_after"`
+}
+
+// InpatientRules are the rules of a stay.
+type InpatientRules struct {
+	Deposit bool `rule:"deposit"` // false: no account pays a line of class deposit, whatever a scope lists (S-071, S-091)
+}
+
+// RemoteRules are about patients treated away from home. The centre decides on the filing and the agency on claims;
+// both are shown here, not enforced (S-108, S-194, S-244, S-245).
+type RemoteRules struct {
+	FiledOK     bool   `rule:"filed_ok"`     // a patient filed as remote may use shared money
+	ManualClaim string `rule:"manual_claim"` // export: the counter gives the evidence for a claim at the agency | none
+}
+
+// AllocRules limit the amounts that givers set for relatives.
+type AllocRules struct {
+	MinChunk Fen `rule:"min_chunk"` // smallest limit or allocation that a giver may set (Gansu); 0: any
 }
 
 // MedGroupMap says to which group a med_type belongs. A key ending in "*" stands for every code that begins so; the
@@ -294,7 +333,8 @@ type PremiumRules struct {
 	Threshold         Fen           `rule:"threshold"`
 	ThresholdMode     ThresholdMode `rule:"threshold_mode"`
 	Windows           []Span        `rule:"windows"`
-	LateWaitDays      int           `rule:"late_wait_days"`
+	LateWindow        []Span        `rule:"late_window"`    // paid then, the insurance begins after LateWaitDays
+	LateWaitDays      int           `rule:"late_wait_days"` // days of waiting after a late payment, from the payment on
 	OncePerYear       bool          `rule:"once_per_year"`
 	SplitAcrossGivers bool          `rule:"split_across_givers"`
 	Actor             string        `rule:"actor"` // giver | any
@@ -305,6 +345,8 @@ type PremiumRules struct {
 type CredentialRules struct {
 	Kinds      []CredentialKind `rule:"kinds"`
 	FamilyCode bool             `rule:"family_code"` // a code shown on a relative's phone is accepted
+	// FaceRequiredAbove is the bill total above which the cashier must have made a face check.
+	FaceRequiredAbove Cap `rule:"face_required_above"`
 }
 
 // ProxyRules are the rules of buying for somebody who is away (代购).
@@ -314,6 +356,11 @@ type ProxyRules struct {
 	ExtraDocs        []string `rule:"extra_docs"` // asked for on top of Docs
 	MaxCardsPerVisit int      `rule:"max_cards_per_visit"`
 	Signature        bool     `rule:"signature"`
+	// IDCheckAbove is the bill total above which the agent's own number is registered; 0: always. The papers of both are
+	// law and asked for whatever the amount.
+	IDCheckAbove Fen `rule:"id_check_above"`
+	// RecordFields must be filled in for every agent, besides what law wants: relation, reason.
+	RecordFields []string `rule:"record_fields"`
 }
 
 // TraceRules are the rules of drug trace codes (药品追溯码).
@@ -417,6 +464,7 @@ func (r *Rules) AccountYear(day Date) int {
 func (r *Rules) Clone() *Rules {
 	c := *r
 	c.MedGroupMap = cloneMap(r.MedGroupMap)
+	c.Binding.RelationLimits = cloneMap(r.Binding.RelationLimits)
 	c.Texts = cloneMap(r.Texts)
 	c.Provenance = cloneMap(r.Provenance)
 	return &c
@@ -439,13 +487,15 @@ func DefaultRules() *Rules {
 	return &Rules{
 		ID: CNID, Version: "2026.1", Name: "国家基线", EffectiveFrom: 20210422,
 		Binding: BindingRules{
-			ModeAllowed: []BindingMode{Direct, Wallet}, Relations: Relations, Proof: "commitment", MutualAllowed: true,
+			ModeAllowed: []BindingMode{Direct, Wallet}, Relations: Relations, ExtraRelations: []Relation{},
+			RelationLimits: map[string]int{"spouse": 1, "father": 1, "mother": 1}, Model: "direct", Review: "none",
+			Proof: "commitment", MutualAllowed: true,
 			EffectiveDelay: "now", DefaultTerm: "unlimited", UnbindEffect: "now",
 			AutoEndOn: []string{"insurance_moved", "insurance_ended", "death", "divorce"},
 		},
 		Area:          AreaRules{Rule: SameProvince, AllowList: []string{}},
 		Venue:         VenueRules{Area: "national"},
-		CrossProvince: CrossProvinceRules{Mode: CrossWalletQuota},
+		CrossProvince: CrossProvinceRules{Mode: CrossWalletQuota, MedGroups: MedGroups},
 		Wallet:        WalletRules{MaxTransfersPerDay: 3, MaxTransfer: 200000, QuietHours: "22:00-06:00"},
 		ShareFrom:     ShareBalance,
 		Own: OwnRules{
@@ -454,22 +504,25 @@ func DefaultRules() *Rules {
 		OwnMedGroups: MedGroups,
 		Giver:        GiverRules{StatusOK: []Status{StatusNormal}},
 		Beneficiary: BeneficiaryRules{
-			StatusOK: []Status{StatusNormal}, InsuredRequired: true, MinorGuardian: true,
+			Kinds: []string{"employee", "resident"}, StatusOK: []Status{StatusNormal}, InsuredRequired: true, MinorGuardian: true,
 		},
 		Shared:      SharedRules{Trigger: TriggerAuto, MedGroups: MedGroups},
 		Order:       OrderRules{Source: OrderBoundRank, TieBreak: TieName, AdjustableBy: []string{"giver"}},
-		Scope:       ScopeRules{Default: defaultScope()},
+		Scope:       ScopeRules{Default: defaultScope(), DeviceList: []string{}},
+		Remote:      RemoteRules{FiledOK: true, ManualClaim: "export"},
 		Caps:        CapRules{GiverLimitScope: LimitAll},
 		MedGroupMap: nationalMedTypes(),
 		Premium: PremiumRules{
-			Enabled: true, Kinds: []string{"resident"}, ThresholdMode: ThresholdNone, Windows: []Span{}, LateWaitDays: 90,
-			OncePerYear: true, Actor: "giver", ExemptCategories: []string{},
+			Enabled: true, Kinds: []string{"resident"}, ThresholdMode: ThresholdNone, Windows: []Span{}, LateWindow: []Span{},
+			LateWaitDays: 90,
+			OncePerYear:  true, Actor: "giver", ExemptCategories: []string{},
 		},
 		Credential: CredentialRules{
 			Kinds: []CredentialKind{CredentialCard, CredentialEvoucher, CredentialID}, FamilyCode: true,
 		},
 		Proxy: ProxyRules{
 			Allowed: true, Docs: []string{"principal_id", "agent_id"}, ExtraDocs: []string{}, MaxCardsPerVisit: 2, Signature: true,
+			RecordFields: []string{},
 		},
 		Trace: TraceRules{
 			RequiredFrom: 20250701, FullFrom: 20260101, OnSlip: true, NoCodeList: true,
@@ -522,6 +575,19 @@ func (a *AreaRules) areasFit(giver, patient string) bool {
 		}
 	}
 	return false
+}
+
+// fits reports whether shared money may pay at a venue of the area for a patient insured in the other. A venue whose
+// area is not told fits.
+func (v *VenueRules) fits(venue, patient string) bool {
+	switch {
+	case venue == "":
+	case v.Area == string(SamePool):
+		return venue == patient
+	case v.Area == "province":
+		return province(venue) == province(patient)
+	}
+	return true
 }
 
 // province is the first two digits of an administrative code.

@@ -67,6 +67,9 @@ type Line struct {
 	DoctorCode   string `json:"doctor_code,omitempty"` // clinics
 	Approval     string `json:"hosp_appr_flag,omitempty"`
 	ExpContent   string `json:"exp_content,omitempty"`
+
+	Rx      bool   `json:"rx,omitempty"`       // prescription goods: sold on a prescription only
+	RxGroup string `json:"rx_group,omitempty"` // group of rx.e_only_groups, such as dual_channel
 }
 
 // PersonalSum is the personal share of the line in fen.
@@ -140,6 +143,7 @@ type Prescription struct {
 	Doctor      string   `json:"doctor,omitempty"`
 	Institution string   `json:"institution,omitempty"`
 	Patient     PersonID `json:"patient,omitempty"`
+	Electronic  bool     `json:"electronic,omitempty"` // an e-prescription that came through the centre
 }
 
 // Disease is the chronic disease a purchase counts for.
@@ -211,6 +215,9 @@ type Venue struct {
 	Area           string // 6 digits (mdtrtarea_admvs)
 	AgreementUntil Date   // last day of the designation (定点); 0: not designated
 }
+
+// VenuePharmacy is the kind of venue that sells on other people's prescriptions.
+const VenuePharmacy = "pharmacy"
 
 // Designated reports whether the venue holds a valid agreement on the day (S-003).
 func (v Venue) Designated(day Date) bool { return v.AgreementUntil != 0 && day <= v.AgreementUntil }

@@ -18,6 +18,24 @@ type ScopeRules struct {
 	OwnCurrent Scope `rule:"own_current"`
 	OwnPrior   Scope `rule:"own_prior"`
 	Shared     Scope `rule:"shared"`
+	// DeviceList is a closed list of national item codes (Nantong): a device or consumable that is not on it is payable
+	// from no account. Empty: every registered device and consumable.
+	DeviceList []string `rule:"device_list"`
+}
+
+// ClassDeposit is the class of a line that is a deposit for a stay (住院押金).
+const ClassDeposit = "deposit"
+
+// lineBarred is the policy key that keeps every account from paying a line whatever its class and buckets; empty: none.
+func (r *Rules) lineBarred(line *Line) string {
+	switch {
+	case line.Class == ClassDeposit && !r.Inpatient.Deposit:
+		return "inpatient.deposit"
+	case len(r.Scope.DeviceList) > 0 && (line.Class == "device_reg" || line.Class == "consumable") &&
+		!slices.Contains(r.Scope.DeviceList, line.Code):
+		return "scope.device_list"
+	}
+	return ""
 }
 
 // Excluded lists the classes that no account ever pays, whatever a policy says (general office of the State Council,
@@ -115,14 +133,14 @@ func (s *Scope) covers(class string, bits uint8) uint8 {
 // rest is what is still unpaid of every personal bucket of a bill while it is being split.
 type rest struct {
 	lines []Line
-	rules *ScopeRules
+	rules *Rules
 	open  [][BucketCount]Fen
 	masks [scopeKinds][]uint8 // by scope, then line; filled when first asked for
 	store []uint8
 }
 
 // newRest is the rest of a bill nobody has paid anything of.
-func newRest(lines []Line, rules *ScopeRules) *rest {
+func newRest(lines []Line, rules *Rules) *rest {
 	r := &rest{
 		lines: lines, rules: rules, open: make([][BucketCount]Fen, len(lines)),
 		store: make([]uint8, len(lines)*int(scopeKinds)),
@@ -138,11 +156,13 @@ func (r *rest) mask(kind scopeKind) []uint8 {
 	if r.masks[kind] != nil || len(r.lines) == 0 {
 		return r.masks[kind]
 	}
-	scope := r.rules.of(kind)
+	scope := r.rules.Scope.of(kind)
 	bits := scope.bucketBits()
 	mask := r.store[int(kind)*len(r.lines) : (int(kind)+1)*len(r.lines)]
 	for i := range r.lines {
-		mask[i] = scope.covers(r.lines[i].Class, bits)
+		if r.rules.lineBarred(&r.lines[i]) == "" {
+			mask[i] = scope.covers(r.lines[i].Class, bits)
+		}
 	}
 	r.masks[kind] = mask
 	return mask

@@ -117,3 +117,113 @@ func TestPolicyCheck(t *testing.T) {
 		t.Errorf("a bad file: %v, %q", err, out)
 	}
 }
+
+// Whoever reads a policy sees which values are guesses.
+func TestPolicyShowMarksAssumedValues(t *testing.T) {
+	out, _, err := runPolicy(t, "show", "430100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"own.gate                            split\n    430000, secondary: HN3-S ", // sourced
+		"offline.allowed                     true\n    430100, 假定 (assumed)",
+		"values are 假定 (assumed)",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	only, _, err := runPolicy(t, "show", "430100", "--assumed")
+	if err != nil || strings.Contains(only, "own.gate") || !strings.Contains(only, "offline.allowed") || strings.Contains(only, "locked by law") {
+		t.Errorf("--assumed: %v\n%s", err, only)
+	}
+}
+
+func TestPolicyRequirements(t *testing.T) {
+	out, _, err := runPolicy(t, "requirements")
+	if err != nil || strings.Count(out, "\nS-") != 273 || !strings.HasPrefix(out, "S-001") || !strings.Contains(out, "\nall ") {
+		t.Errorf("all: %v, %d rows", err, strings.Count(out, "\nS-")+1)
+	}
+	out, _, err = runPolicy(t, "requirements", "S-055", "S-103")
+	if err != nil || !strings.Contains(out, "members.max") || !strings.Contains(out, "out    the centre applies them") || strings.Contains(out, "S-056") {
+		t.Errorf("two: %v\n%s", err, out)
+	}
+	if out, _, err := runPolicy(t, "requirements", "--standing", "out"); err != nil || strings.Contains(out, " carried ") || !strings.Contains(out, "S-030") {
+		t.Errorf("--standing out: %v\n%s", err, out)
+	}
+	if out, _, err := runPolicy(t, "requirements", "--json", "S-001"); err != nil || !json.Valid([]byte(out)) || !strings.Contains(out, `"id":"S-001"`) {
+		t.Errorf("--json: %v, %s", err, out)
+	}
+	for _, args := range [][]string{{"S-275"}, {"--standing", "done"}} {
+		if _, _, err := runPolicy(t, append([]string{"requirements"}, args...)...); err == nil {
+			t.Errorf("%v was accepted", args)
+		}
+	}
+}
+
+// A made-up city inside Hunan: what the author of a region writes, and no line of Go.
+const (
+	authorsRegion = `id: "431900"
+parent: "430000"
+name: 示例市
+version: "2026-1"
+effective_from: 2026-01-01
+sources:
+  SL1: {title: 示例市医保局通知, url: example.cn/1, grade: gov}
+rules:
+  own.gate: {value: zero_only, src: SL1}
+  order.source: {value: bind_time_desc, src: SL1}
+  caps.day_per_giver: {value: 5000, src: SL1, note: 每位共济人每天 50 元}
+  reserve.min_after: {value: 1000, assumed: true}
+`
+	authorsCases = `{"schema_version": 1, "defaults": {}, "policies": {}, "cases": [
+ {"id": "SL-1", "op": "settle", "policy": "431900", "as_of": "2026-03-10T10:00:00+08:00",
+  "patient": {"id": "P", "pool": "431900", "status": "normal"}, "presenter": {"id": "P"},
+  "credential": {"kind": "card", "owner": "P"}, "venue": {"designated": true}, "med_group": "pharmacy",
+  "lines": [{"id": "L1", "class": "drug_a", "ratio": 9000, "total": 9000, "trace": ["T1"]}],
+  "accounts": [{"id": "A", "name": "A", "pool": "430100", "status": "normal", "balance": 20000},
+   {"id": "B", "name": "B", "pool": "431900", "status": "normal", "balance": 3000}],
+  "bindings": [{"giver": "A", "beneficiary": "P", "relation": "child", "rank": 1, "bound_at": "2026-02-01", "valid_from": "2026-02-01"},
+   {"giver": "B", "beneficiary": "P", "relation": "spouse", "rank": 2, "bound_at": "2026-03-01", "valid_from": "2026-03-01"}],
+  "expect": {"result": "ok", "pays": [{"account": "B", "pot": "balance", "amount": 2000}, {"account": "A", "pot": "balance", "amount": 5000}], "cash": 2000}},
+ {"id": "SL-2", "op": "settle", "policy": "431900", "as_of": "2025-12-31T10:00:00+08:00", "expect": {}}
+]}
+`
+)
+
+// A region and its cases are added with two files and three commands (the guide in the documentation of settle/policy).
+func TestAuthorAddsARegionWithoutGo(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	region := write("431900.yaml", authorsRegion)
+	if out, _, err := runPolicy(t, "check", region); err != nil {
+		t.Fatalf("check: %v\n%s", err, out)
+	}
+	out, _, err := runPolicy(t, "show", "431900", "--dir", dir, "--on", "2026-03-10")
+	if err != nil || !strings.Contains(out, "示例市") || !strings.Contains(out, "5000 fen (50.00 yuan)\n    431900, gov: SL1 示例市医保局通知") ||
+		!strings.Contains(out, "431900, 假定 (assumed)") {
+		t.Errorf("show: %v\n%s", err, out)
+	}
+	// The second case lies before the region's first day, which is an error of the case.
+	out, _, err = runPolicy(t, "test", "--dir", dir, write("cases.json", authorsCases))
+	if err == nil || !strings.Contains(err.Error(), "SL-2") || !strings.Contains(out, "1 case(s), 1 as expected") {
+		t.Errorf("test: %v\n%s", err, out)
+	}
+	good := write("good.json", strings.Replace(authorsCases, "2025-12-31", "2026-01-01", 1))
+	if out, warnings, err := runPolicy(t, "test", "--dir", dir, good); err != nil || warnings != "" || !strings.Contains(out, "2 as expected") {
+		t.Errorf("test: %v\n%s%s", err, out, warnings)
+	}
+	if out, _, err := runPolicy(t, "test", good); err == nil || !strings.Contains(err.Error(), "nor a region of that id") {
+		t.Errorf("without --dir: %v\n%s", err, out)
+	}
+	if out, _, err := runPolicy(t, "check", write("bad.yaml", strings.Replace(authorsRegion, ", src: SL1, note", ", note", 1))); err == nil ||
+		!strings.Contains(out, "bad.yaml:11: caps.day_per_giver: differs from the parent's value and needs src") {
+		t.Errorf("a value without a source: %v\n%s", err, out)
+	}
+}

@@ -29,10 +29,50 @@
 // locks. The confidence of a value (gov, press, secondary, assumed) is the best grade among its sources unless the
 // entry has a confidence of its own.
 //
+// # A guide for policy authors
+//
+// A region and its cases are added without touching Go:
+//
+//  1. Write the file, named by the region's code, into a directory of your own: id, parent (the province, or CN), and of
+//     the rules only those that differ from the parent's, each with its source. What you could not find out, leave to the
+//     parent, or write with assumed: true, so that everybody sees the guess.
+//  2. `gongjid policy check DIR/*.yaml` names every mistake with file and line.
+//  3. `gongjid policy show REGION --dir DIR --on DAY` prints what holds on a day and where each value comes from;
+//     a value without a source is marked 假定 (assumed), and --assumed lists these, which is the list of questions for the
+//     local bureau.
+//  4. Write a case file: bills whose right answer you know from the notice or from a real slip, each with "policy": the
+//     region's code, and expect. `gongjid policy test --dir DIR cases.json` runs them and shows every difference.
+//  5. Set policy_dir of the configuration to the directory. A region that the directory has replaces the embedded region
+//     of the same id with all its versions; so keep old versions in it, since a return is decided under the rules of its
+//     sale.
+//
+// A new version of a rule gets its own file with the next effective_from (and the old one an effective_to), or, where a
+// single value changes on a day, a list of values with from and to. A value that no key can say is a matter for code: a
+// rule that only one region has is still a key, never a branch on the region's id.
+//
 // # Scenario files
 //
 // [RunScenarios] reads the format of the worked cases: a complete default policy, named overrides, and cases with
-// the answer that is expected. It bypasses the region files.
+// the answer that is expected. It bypasses the region files; [RunScenariosWith] also runs cases that name a region.
+// Beyond the worked cases' format a case may have usage.day_pharmacy_times, usage.year_pharmacy_paid, giver_usage (by
+// giver: day_shared, month_shared, year_shared), venue.area, a line's code and rx, premium.kind and premium.categories, for
+// the keys that read them.
+//
+// # Requirements
+//
+// requirements.yaml lists what the guides for insured persons ask of a counter, S-001 to S-274: the tags (ENFORCE refuse
+// or skip, COMPUTE, RECORD, SHOW, EXPORT, OUT), by: the Go identifiers, codes, policy keys and tests that carry it, out: why
+// a counter daemon leaves it, later: what is not there yet. `gongjid policy requirements` prints it. A test reads the
+// sources and fails when a name in by no longer exists. How the requirements stand, by first tag:
+//
+//	tag      carried  partly   later     out   total
+//	ENFORCE       95       8       0       0     103
+//	COMPUTE       25       0       1       0      26
+//	RECORD        20       6       4       0      30
+//	SHOW          16      35      11       0      62
+//	EXPORT         0       4       3       1       8
+//	OUT            0       0       0      45      45
+//	all          156      53      19      46     274
 //
 // Everything exported here is safe for concurrent use.
 package policy

@@ -22,27 +22,29 @@ type scenarioFile struct {
 
 // scenarioCase is one case; fields it does not know are ignored.
 type scenarioCase struct {
-	ID             string             `json:"id"`
-	Op             string             `json:"op"`
-	Policy         string             `json:"policy"`
-	AsOf           string             `json:"as_of"`
-	Patient        scenarioPatient    `json:"patient"`
-	Presenter      scenarioPresenter  `json:"presenter"`
-	Credential     scenarioCredential `json:"credential"`
-	Venue          scenarioVenue      `json:"venue"`
-	MedGroup       settle.MedGroup    `json:"med_group"`
-	Lines          []scenarioLine     `json:"lines"`
-	Accounts       []scenarioAccount  `json:"accounts"`
-	Bindings       []scenarioBinding  `json:"bindings"`
-	Usage          scenarioUsage      `json:"usage"`
-	Selected       []settle.PersonID  `json:"selected"`
-	Asked          bool               `json:"asked"`
-	BillFlags      []string           `json:"bill_flags"`
-	Original       scenarioOriginal   `json:"original"`
-	ReturnLines    []string           `json:"return_lines"`
-	Premium        scenarioPremium    `json:"premium"`
-	IdempotencyKey string             `json:"idempotency_key"`
-	Expect         map[string]any     `json:"expect"`
+	ID          string             `json:"id"`
+	Op          string             `json:"op"`
+	Policy      string             `json:"policy"`
+	AsOf        string             `json:"as_of"`
+	Patient     scenarioPatient    `json:"patient"`
+	Presenter   scenarioPresenter  `json:"presenter"`
+	Credential  scenarioCredential `json:"credential"`
+	Venue       scenarioVenue      `json:"venue"`
+	MedGroup    settle.MedGroup    `json:"med_group"`
+	Lines       []scenarioLine     `json:"lines"`
+	Accounts    []scenarioAccount  `json:"accounts"`
+	Bindings    []scenarioBinding  `json:"bindings"`
+	Usage       scenarioUsage      `json:"usage"`
+	Selected    []settle.PersonID  `json:"selected"`
+	Asked       bool               `json:"asked"`
+	BillFlags   []string           `json:"bill_flags"`
+	Original    scenarioOriginal   `json:"original"`
+	ReturnLines []string           `json:"return_lines"`
+	Premium     scenarioPremium    `json:"premium"`
+	// GiverUsage is what givers already gave, by giver, for caps.*_per_giver.
+	GiverUsage     map[settle.PersonID]scenarioUsage `json:"giver_usage"`
+	IdempotencyKey string                            `json:"idempotency_key"`
+	Expect         map[string]any                    `json:"expect"`
 }
 
 type scenarioPatient struct {
@@ -53,7 +55,8 @@ type scenarioPatient struct {
 }
 
 type scenarioVenue struct {
-	Designated bool `json:"designated"`
+	Designated bool   `json:"designated"`
+	Area       string `json:"area"` // 6 digits, for venue.area; absent: not checked
 }
 
 type scenarioPresenter struct {
@@ -81,6 +84,8 @@ type scenarioLine struct {
 	Full     int64    `json:"full"`
 	Trace    []string `json:"trace"`
 	NoCode   bool     `json:"no_code"`
+	Code     string   `json:"code"` // national item code, for scope.device_list
+	Rx       bool     `json:"rx"`   // for caps.single_otc
 }
 
 type scenarioAccount struct {
@@ -114,6 +119,8 @@ type scenarioUsage struct {
 	MonthShared        int64 `json:"month_shared"`
 	YearShared         int64 `json:"year_shared"`
 	MonthPharmacyTotal int64 `json:"month_pharmacy_total"`
+	DayPharmacyTimes   int   `json:"day_pharmacy_times"`
+	YearPharmacyPaid   int64 `json:"year_pharmacy_paid"`
 }
 
 type scenarioPay struct {
@@ -137,19 +144,25 @@ type scenarioPremium struct {
 	Year        int             `json:"year"`
 	AlreadyPaid bool            `json:"already_paid"`
 	Payer       settle.PersonID `json:"payer"`
+	Kind        string          `json:"kind"`       // as premium.kinds names it; absent: not compared
+	Categories  []string        `json:"categories"` // of the relative, as premium.exempt_categories names them
 }
 
 // RunScenarios computes every case of a scenario file, in file order, and compares each with what it expects. A case
 // without expect has no differences. The error is that of a file that cannot be read, or joins those of the cases that
 // cannot be computed (an unknown policy or operation, a date that is none); the results then lack these cases.
-func RunScenarios(r io.Reader) ([]Result, []Diff, error) {
+func RunScenarios(r io.Reader) ([]Result, []Diff, error) { return RunScenariosWith(r, nil) }
+
+// RunScenariosWith is [RunScenarios] for a file whose cases may also name a region of the set as their policy; the
+// file's own policies go first. The region's rules are those in force on the day of the case. A nil set has no regions.
+func RunScenariosWith(r io.Reader, set *Set) ([]Result, []Diff, error) {
 	var file scenarioFile
 	decoder := json.NewDecoder(r)
 	decoder.UseNumber()
 	if err := decoder.Decode(&file); err != nil {
 		return nil, nil, fmt.Errorf("scenario file: %w", err)
 	}
-	policies := scenarioPolicies{file: &file, rules: map[string]*settle.Rules{}}
+	policies := scenarioPolicies{file: &file, set: set, rules: map[string]*settle.Rules{}}
 	results := make([]Result, 0, len(file.Cases))
 	var diffs []Diff
 	var failures []error
@@ -209,15 +222,23 @@ func unreadKeys(where, prefix string, tree map[string]any) (unread []string) {
 // scenarioPolicies makes the policies of a file when they are first asked for.
 type scenarioPolicies struct {
 	file  *scenarioFile
+	set   *Set
 	rules map[string]*settle.Rules
 }
 
-func (p *scenarioPolicies) named(name string) (*settle.Rules, error) {
+func (p *scenarioPolicies) named(name string, day settle.Date) (*settle.Rules, error) {
 	if rules := p.rules[name]; rules != nil {
 		return rules, nil
 	}
 	overrides, known := p.file.Policies[name]
-	if !known && name != "" {
+	switch {
+	case known, name == "":
+	case p.set != nil && len(p.set.files[name]) > 0:
+		return p.set.For(name, day)
+	case p.set != nil:
+		return nil, fmt.Errorf("there is no policy %q in the file, nor a region of that id; there are %s",
+			name, strings.Join(p.set.Regions(), ", "))
+	default:
 		return nil, fmt.Errorf("there is no policy %q in the file", name)
 	}
 	rules := scenarioBaseline()
@@ -266,15 +287,15 @@ func layTree(rules *settle.Rules, prefix string, tree map[string]any) error {
 }
 
 func runCase(policies *scenarioPolicies, c *scenarioCase) (Result, error) {
-	rules, err := policies.named(c.Policy)
-	if err != nil {
-		return Result{}, err
-	}
 	at, err := instant(c.AsOf)
 	if err != nil {
 		return Result{}, fmt.Errorf("as_of: %w", err)
 	}
 	day := settle.DateOf(at)
+	rules, err := policies.named(c.Policy, day)
+	if err != nil {
+		return Result{}, err
+	}
 	result := newResult(c)
 	switch c.Op {
 	case "settle":
@@ -342,7 +363,8 @@ func runPremium(rules *settle.Rules, c *scenarioCase, day settle.Date, result *R
 	bill := c.bill(day)
 	plan := settle.MakePremium(rules, settle.PremiumInput{
 		Day: day, Patient: bill.Patient, Payer: c.Premium.Payer, Amount: settle.Fen(c.Premium.Amount), Year: c.Premium.Year,
-		AlreadyPaid: c.Premium.AlreadyPaid, Accounts: bill.Accounts, Bindings: bill.Bindings, Selected: c.Selected,
+		AlreadyPaid: c.Premium.AlreadyPaid, Kind: c.Premium.Kind, Categories: c.Premium.Categories,
+		Accounts: bill.Accounts, Bindings: bill.Bindings, Selected: c.Selected,
 	})
 	result.Skipped = outSkips(plan.Skipped)
 	if plan.Refusal != "" {
@@ -377,7 +399,7 @@ func (c *scenarioCase) lines() []settle.Line {
 				settle.FirstSelfPay: settle.Fen(l.Presel), settle.OverLimit: settle.Fen(l.Over),
 				settle.AboveCap: settle.Fen(l.AboveCap), settle.OwnExpense: settle.Fen(l.Full),
 			},
-			TraceCodes: l.Trace, NoCode: l.NoCode,
+			TraceCodes: l.Trace, NoCode: l.NoCode, Code: l.Code, Rx: l.Rx,
 		}
 	}
 	return lines
@@ -392,12 +414,12 @@ func (c *scenarioCase) bill(day settle.Date) *settle.Bill {
 			SamePerson: c.Presenter.ID == c.Patient.ID, PatientPresent: present, Documents: c.Presenter.Docs,
 		},
 		Credential:      settle.Credential{Kind: c.Credential.Kind, Owner: c.Credential.Owner, ShownBy: c.Credential.ShownBy},
-		VenueDesignated: c.Venue.Designated, MedGroup: c.MedGroup, Lines: c.lines(),
-		Usage: settle.Usage{
-			DayShared: settle.Fen(c.Usage.DayShared), MonthShared: settle.Fen(c.Usage.MonthShared),
-			YearShared: settle.Fen(c.Usage.YearShared), MonthPharmacyTotal: settle.Fen(c.Usage.MonthPharmacyTotal),
-		},
+		VenueDesignated: c.Venue.Designated, VenueArea: c.Venue.Area, MedGroup: c.MedGroup, Lines: c.lines(),
+		Usage: c.Usage.usage(), GiverUsage: make(map[settle.PersonID]settle.Usage, len(c.GiverUsage)),
 		Selected: c.Selected, Asked: c.Asked, ThirdParty: slices.Contains(c.BillFlags, "third_party"),
+	}
+	for giver, usage := range c.GiverUsage {
+		bill.GiverUsage[giver] = usage.usage()
 	}
 	for _, a := range c.Accounts {
 		bill.Accounts = append(bill.Accounts, a.account())
@@ -406,6 +428,14 @@ func (c *scenarioCase) bill(day settle.Date) *settle.Bill {
 		bill.Bindings = append(bill.Bindings, b.binding())
 	}
 	return bill
+}
+
+func (u scenarioUsage) usage() settle.Usage {
+	return settle.Usage{
+		DayShared: settle.Fen(u.DayShared), MonthShared: settle.Fen(u.MonthShared), YearShared: settle.Fen(u.YearShared),
+		MonthPharmacyTotal: settle.Fen(u.MonthPharmacyTotal), DayPharmacyTimes: u.DayPharmacyTimes,
+		YearPharmacyPaid: settle.Fen(u.YearPharmacyPaid),
+	}
 }
 
 func (a *scenarioAccount) twoPots() bool { return a.Current != nil || a.Prior != nil }

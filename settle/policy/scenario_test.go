@@ -13,14 +13,14 @@ import (
 
 // The worked cases are normative; so is every difference.
 func TestScenarioFiles(t *testing.T) {
-	for name, want := range map[string]int{"testdata/worked.json": 44, "testdata/corners.json": 92} {
+	for name, want := range map[string]int{"testdata/worked.json": 44, "testdata/corners.json": 92, "testdata/keys.json": 24} {
 		t.Run(name, func(t *testing.T) {
 			f, err := os.Open(name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			results, diffs, err := RunScenarios(f)
+			results, diffs, err := RunScenariosWith(f, mustSet(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,6 +114,10 @@ func TestScenariosThatCannotBeComputed(t *testing.T) {
 			t.Errorf("%v: error %v, %d results; want %q", change, err, len(results), want)
 		}
 	}
+	strange := strings.Replace(good, `"policy": "a"`, `"policy": "999999"`, 1)
+	if _, _, err := RunScenariosWith(strings.NewReader(strange), mustSet(t)); err == nil || !strings.Contains(err.Error(), "nor a region of that id; there are 110000") {
+		t.Errorf("a region that is not there: %v", err)
+	}
 	both := strings.Replace(good, `"cases": [`, `"cases": [{"id": "0", "op": "pay", "as_of": "2026-03-10T10:00:00+08:00"}, `, 1)
 	results, _, err := RunScenarios(strings.NewReader(both))
 	if err == nil || len(results) != 1 || results[0].ID != "1" {
@@ -125,7 +129,7 @@ func TestUnreadScenarioKeys(t *testing.T) {
 	if got := UnreadScenarioKeys([]byte(strings.Replace(oneCase, "EXPECT", "{}", 1))); !slices.Equal(got, []string{"policies.a.own.frist"}) {
 		t.Errorf("unread keys %v", got)
 	}
-	for _, name := range []string{"testdata/worked.json", "testdata/corners.json"} {
+	for _, name := range []string{"testdata/worked.json", "testdata/corners.json", "testdata/keys.json"} {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -140,12 +144,12 @@ func TestUnreadScenarioKeys(t *testing.T) {
 func TestCornersReachEveryReason(t *testing.T) {
 	reached := map[settle.Reason]bool{}
 	rulings := map[string]bool{}
-	for _, name := range []string{"testdata/worked.json", "testdata/corners.json"} {
+	for _, name := range []string{"testdata/worked.json", "testdata/corners.json", "testdata/keys.json"} {
 		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, _, err := RunScenarios(f)
+		results, _, err := RunScenariosWith(f, mustSet(t))
 		f.Close()
 		if err != nil {
 			t.Fatal(err)
@@ -164,10 +168,12 @@ func TestCornersReachEveryReason(t *testing.T) {
 	}
 	elsewhere := []settle.Reason{ // reasons that no scenario file can state
 		settle.EPatientStatus, settle.EProxyTooManyCards, settle.ERxMissing, settle.ERxPerson, settle.EOfflineRegion,
-		settle.EPlatformUnknown, settle.ERefundWindow, settle.EPremiumExempt, settle.KClass, settle.KBucket,
+		settle.EPlatformUnknown, settle.ERefundWindow, settle.KClass, settle.KBucket, settle.EPremiumActor,
+		settle.ECredentialKind, settle.EFaceRequired, settle.EGuardian, settle.ERxElectronic,
 	}
 	for reason := range settle.ReasonSentences {
-		if !reached[reason] && !slices.Contains(elsewhere, reason) {
+		binding := strings.HasPrefix(string(reason), "E_BINDING_")
+		if !reached[reason] && !binding && !slices.Contains(elsewhere, reason) {
 			t.Errorf("no case reaches %s", reason)
 		}
 	}

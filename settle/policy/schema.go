@@ -58,6 +58,13 @@ var (
 
 // choices are the values a key, or every item of its list, may have. Keys that are not here take any text.
 var choices = map[string][]string{
+	"binding.model":             {"direct", "network"},
+	"binding.extra_relations":   {"spouse_parent"},
+	"binding.review":            {"none", "yearly"},
+	"cross_province.med_groups": texts(settle.MedGroups),
+	"beneficiary.kinds":         {"employee", "resident"},
+	"proxy.record_fields":       {"relation", "reason"},
+	"remote.manual_claim":       {"export", "none"},
 	"binding.mode_allowed":      {"direct", "wallet"},
 	"binding.relations":         texts(settle.Relations),
 	"binding.proof":             {"commitment", "documents", "both"},
@@ -149,6 +156,9 @@ func assign(rules *settle.Rules, key string, raw any) error {
 	case reflect.Slice:
 		return assignList(target, raw)
 	case reflect.Map:
+		if f.kind.Elem().Kind() == reflect.Int {
+			return assignNumbers(target, key, raw)
+		}
 		return assignMap(target, raw)
 	}
 	return nil
@@ -258,6 +268,33 @@ func assignMap(target reflect.Value, raw any) error {
 			return fmt.Errorf("must be a map of texts")
 		}
 		out.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(text).Convert(target.Type().Elem()))
+	}
+	target.Set(out)
+	return nil
+}
+
+// relationNames are the names that binding.relation_limits knows: the kinds of relatives, and a parent by sex.
+var relationNames = append(texts(settle.Relations), "father", "mother", "spouse_parent")
+
+// assignNumbers merges a map of whole numbers into what is there.
+func assignNumbers(target reflect.Value, key string, raw any) error {
+	items, ok := raw.(map[string]any)
+	if !ok {
+		return fmt.Errorf("must be a map of whole numbers")
+	}
+	out := reflect.MakeMap(target.Type())
+	for _, k := range target.MapKeys() {
+		out.SetMapIndex(k, target.MapIndex(k))
+	}
+	for name, item := range items {
+		n, ok := integer(item)
+		if !ok || n < 0 {
+			return fmt.Errorf("%s must be a whole number, not negative", name)
+		}
+		if key == "binding.relation_limits" && !slices.Contains(relationNames, name) {
+			return fmt.Errorf("%q is not one of %s", name, strings.Join(relationNames, ", "))
+		}
+		out.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(int(n)))
 	}
 	target.Set(out)
 	return nil

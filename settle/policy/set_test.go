@@ -127,6 +127,57 @@ func TestRegionValues(t *testing.T) {
 	}
 }
 
+// The keys that a counter needs beyond the split, and which regions have their own values of them.
+func TestRegionKeyValues(t *testing.T) {
+	set := mustSet(t)
+	for _, c := range []struct{ region, key, want, confidence string }{
+		{"310000", "caps.day_pharmacy_times", "1", "secondary"},
+		{"310000", "caps.single_otc", "20000", "secondary"},
+		{"310000", "binding.model", "network", "secondary"},
+		{"330000", "binding.model", "network", "press"},
+		{"140000", "area.cross_pool_max_givers", "1", "secondary"},
+		{"370200", "binding.relation_limits", "{father:1, mother:1, spouse:1}", "press"},
+		{"370000", "premium.windows", "[[2024-10-10, 2024-12-31], [2025-10-10, 2025-12-31], [2026-10-10, 2026-12-31]]", "press"},
+		{"610100", "premium.late_window", "[[2025-12-21, 2026-06-30], [2026-12-21, 2027-06-30]]", "secondary"},
+		{"430100", "binding.extra_relations", "[]", "press"},
+		{"430100", "caps.year_pharmacy_total", "null", "assumed"},
+		{"430100", "inpatient.deposit", "false", "assumed"},
+		{"430100", "remote.manual_claim", "export", "press"},
+		{"430100", "proxy.id_check_above", "0", "gov"},
+	} {
+		rules := mustRules(t, set, c.region, 20260310)
+		value, _ := valueOf(rules, fieldByKey[c.key])
+		if got := written(value); got != c.want {
+			t.Errorf("%s: %s is %s, want %s", c.region, c.key, got, c.want)
+		}
+		if got := string(rules.Provenance[c.key].Confidence); got != c.confidence {
+			t.Errorf("%s: %s is %s, want %s", c.region, c.key, got, c.confidence)
+		}
+	}
+}
+
+// A map of numbers merges into the parent's, and its mistakes are named.
+func TestRelationLimits(t *testing.T) {
+	rules := settle.DefaultRules()
+	if err := assign(rules, "binding.relation_limits", map[string]any{"child": uint64(3), "spouse": uint64(2)}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"child": 3, "spouse": 2, "father": 1, "mother": 1}
+	if !reflect.DeepEqual(rules.Binding.RelationLimits, want) {
+		t.Errorf("merged into %v, want %v", rules.Binding.RelationLimits, want)
+	}
+	if settle.DefaultRules().Binding.RelationLimits["spouse"] != 1 {
+		t.Error("the baseline changed")
+	}
+	for wrong, raw := range map[string]any{
+		"is not one of": map[string]any{"cousin": uint64(1)}, "whole number": map[string]any{"child": "one"}, "a map": []any{"child"},
+	} {
+		if err := assign(rules, "binding.relation_limits", raw); err == nil || !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%v: %v, want %q", raw, err, wrong)
+		}
+	}
+}
+
 func TestForNamesWhatThereIs(t *testing.T) {
 	set := mustSet(t)
 	_, err := set.For("999999", 20260310)

@@ -21,6 +21,9 @@ type Shown struct {
 	Titles []string `json:"titles,omitempty"`
 }
 
+// Assumed reports whether nobody found a source for the value: it is the authors' guess, and people must be told.
+func (s Shown) Assumed() bool { return !s.Locked && s.Origin.Confidence == settle.ConfidenceAssumed }
+
 // Show lists every key of a region's policy on a day, in the order of the schema, with its value and where the value
 // comes from; the rules locked by law come last. Errors are those of [Set.For].
 func (s *Set) Show(region string, day settle.Date) ([]Shown, error) {
