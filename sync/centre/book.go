@@ -1,10 +1,12 @@
 package centre
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"gongji/settle"
+	"gongji/sync/nhsa"
 )
 
 // Row is one line of the centre's book: a settlement, or, with negative amounts, a cancellation.
@@ -22,6 +24,10 @@ type Row struct {
 	Cancels   string         `json:"cancels,omitempty"` // setl_id of the settlement that a negative row cancels
 	Undone    bool           `json:"undone,omitempty"`  // by a confirmed 2601: the row counts no more
 	UndoneBy  string         `json:"undone_by,omitempty"`
+	ClrType   string         `json:"clr_type,omitempty"`
+	MedType   string         `json:"med_type,omitempty"`
+	Batch     string         `json:"chrg_bchno,omitempty"` // of a clinic's settlement
+	Lines     []rowLine      `json:"lines,omitempty"`
 
 	cancelled bool // by a standing 2103
 }
@@ -33,6 +39,30 @@ type Pay struct {
 	Amount  settle.Fen `json:"amount"`
 	Binding string     `json:"binding,omitempty"` // whose limit or quota it used
 }
+
+// rowLine is one line of a settlement.
+type rowLine struct {
+	Line     string      `json:"feedetl_sn"`
+	Code     string      `json:"med_list_codg"`
+	ShopCode string      `json:"medins_list_codg"`
+	Quantity nhsa.Number `json:"cnt"`
+	Price    nhsa.Number `json:"pric"`
+	Total    nhsa.Amount `json:"det_item_fee_sumamt"`
+}
+
+// clrType is the clearing type of a row; rows of older journals do not carry it.
+func (r *Row) clrType() string {
+	if r.ClrType == "" {
+		return clrPharmacy
+	}
+	return r.ClrType
+}
+
+// The clearing types of this centre.
+const (
+	clrClinic   = "11"
+	clrPharmacy = "41"
+)
 
 // wanted is what a sale asks the accounts for.
 type wanted struct {
@@ -126,6 +156,8 @@ func (c *Centre) affordable(pays []Pay) bool {
 	return true
 }
 
+var errStrangePay = errors.New("is paid from an account that is not there")
+
 // book writes a row. The rows of the journal come through here again at the next start.
 func (c *Centre) book(row *Row) error {
 	if c.bySetl[row.SetlID] != nil || c.byMsg[row.MsgID] != nil {
@@ -140,7 +172,7 @@ func (c *Centre) book(row *Row) error {
 	}
 	for _, pay := range row.Pays {
 		if c.accounts[pay.PsnNo] == nil {
-			return fmt.Errorf("row %s is paid from an account that is not there", row.SetlID)
+			return fmt.Errorf("row %s %w", row.SetlID, errStrangePay)
 		}
 	}
 	c.move(row.Pays, 1)

@@ -23,6 +23,10 @@ type Options struct {
 	Journal    *Journal      // nil: the book lives in memory
 	SignInLife time.Duration // default 24 h
 	Faults     Faults        // nil: none
+	Desk       Desk          // how binding requests (G103) are decided
+	Verifier   nhsa.Verifier // nil: cainfo is not looked at
+	Body       *nhsa.SM4Body // opens messages whose input is SM4 ciphertext, and answers them alike
+	Manner     Manner        // how answers are written
 	Without    []string      // infnos that this centre does not have, such as G101
 }
 
@@ -46,7 +50,15 @@ type Centre struct {
 	byMsg    map[string]*Row
 	used     map[string]bool // msgids of confirmed 2601
 	signIns  map[string]signIn
-	broken   error // the journal could not be written: nothing more is booked
+	requests map[string]*request // G103 by venue and request id
+	premiums map[string]*premium // G104 by venue and premium id
+	visits   map[string]*visit   // 2201 by mdtrt_id
+	traces   map[string]string   // trace codes that were sold, with the receipt
+	mapped   map[string]string   // venue and shop code → national code
+	claims   map[string]bool     // venue, month and clearing type that were claimed
+	files    map[string]*file    // uploaded and result files, until they end
+	phantom  bool                // the message under way answers and books nothing
+	broken   error               // the journal could not be written: nothing more is booked
 }
 
 type signIn struct {
@@ -72,6 +84,8 @@ func New(options Options) (*Centre, error) {
 	c := &Centre{
 		options: options, people: map[string]*person{}, accounts: map[string]*account{}, bindings: map[string]*binding{},
 		bySetl: map[string]*Row{}, byMsg: map[string]*Row{}, used: map[string]bool{}, signIns: map[string]signIn{},
+		visits: map[string]*visit{}, traces: map[string]string{}, mapped: map[string]string{}, claims: map[string]bool{}, files: map[string]*file{},
+		requests: map[string]*request{}, premiums: map[string]*premium{},
 		byID: map[string]*person{}, byCard: map[string]*person{}, bound: map[string][]*binding{},
 	}
 	c.answers = c.answerers()
@@ -139,7 +153,7 @@ type refusal string
 func (r refusal) Error() string { return string(r) }
 
 // maxMessage is the longest message that is read, in bytes.
-const maxMessage = 4 << 20
+const maxMessage = 16 << 20
 
 // Handler answers messages on every path, and shows the book on /centre/book and the people, masked, on
 // /centre/people. Those two are for the sandbox; a head office keeps them off its network.
@@ -158,9 +172,9 @@ func (c *Centre) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the message did not arrive whole", http.StatusBadRequest)
 		return
 	}
-	request, err := nhsa.DecodeRequest(data)
+	request, err := c.open(data)
 	if err != nil {
-		c.reply(w, Fault{}, received, nhsa.Request{}, nil, refusal("[FORMAT] 报文不是接口规定的格式"))
+		c.reply(w, Fault{}, received, nhsa.Request{}, nil, err)
 		return
 	}
 	fault := c.options.Faults.next(request.Infno)
@@ -173,6 +187,28 @@ func (c *Centre) serve(w http.ResponseWriter, r *http.Request) {
 	c.reply(w, fault, received, request, c.answers[request.Infno], nil)
 }
 
+// open reads a message, decrypts it and holds it against its signature. The error is a refusal.
+func (c *Centre) open(data []byte) (nhsa.Request, error) {
+	request, err := nhsa.DecodeRequest(data)
+	if err != nil {
+		return request, refusal("[FORMAT] 报文不是接口规定的格式")
+	}
+	if c.options.Body != nil && request.EncType == nhsa.EncSM4 {
+		if request.Input, err = c.options.Body.OpenText(request.Input); err == nil {
+			data, err = nhsa.ReplaceInput(data, request.Input)
+		}
+		if err != nil {
+			return request, refusal("[ENCRYPT] input 无法解密")
+		}
+	}
+	if c.options.Verifier != nil {
+		if err := c.options.Verifier.Verify(data); err != nil {
+			return request, refusal("[SIGNATURE] 数字签名验证不通过")
+		}
+	}
+	return request, nil
+}
+
 // answerer does one message under the lock and returns its output. A refusal becomes infcode -1; any other error is
 // the centre's own trouble and becomes HTTP 500, which tells the sender nothing.
 type answerer func(request *nhsa.Request) (output any, err error)
@@ -181,6 +217,14 @@ func (c *Centre) answerers() map[string]answerer {
 	all := map[string]answerer{
 		nhsa.InfnoSignIn: c.signIn, nhsa.InfnoPerson: c.person, nhsa.InfnoSettle: c.settle, nhsa.InfnoCancel: c.cancel,
 		nhsa.InfnoReverse: c.reverse, nhsa.InfnoFamily: c.family, nhsa.InfnoDelta: c.delta,
+		nhsa.InfnoBinding: c.askBinding, nhsa.InfnoPremium: c.payPremium,
+		nhsa.InfnoSignOut: c.signOut, nhsa.InfnoInstitution: c.institution, nhsa.InfnoDictionary: c.dictionary, nhsa.InfnoBenefit: c.benefit,
+		nhsa.InfnoQuote: c.quote, nhsa.InfnoRegister: c.register, nhsa.InfnoUnregister: c.unregister, nhsa.InfnoVisit: c.visitInfo,
+		nhsa.InfnoFees: c.fees, nhsa.InfnoUnfees: c.unfees, nhsa.InfnoClinicQuote: c.clinicQuote, nhsa.InfnoClinicSettle: c.clinicSettle,
+		nhsa.InfnoClinicCancel: c.cancel, nhsa.InfnoTotals: c.totals, nhsa.InfnoDetails: c.details, nhsa.InfnoClearing: c.clearing,
+		nhsa.InfnoMapping: c.mapping, nhsa.InfnoUnmapping: c.unmapping, nhsa.InfnoSold: c.sold, nhsa.InfnoReturned: c.returned,
+		nhsa.InfnoVisits: c.listVisits, nhsa.InfnoSettlement: c.settlement, nhsa.InfnoSettledLines: c.settledLines,
+		nhsa.InfnoUpload: c.upload, nhsa.InfnoDownload: c.download,
 	}
 	for _, infno := range c.options.Without {
 		delete(all, infno)
@@ -200,7 +244,12 @@ func (c *Centre) reply(w http.ResponseWriter, fault Fault, received time.Time, r
 		err = refusal("[INFNO] 交易编号不存在")
 	default:
 		if err = c.envelope(&request); err == nil {
+			c.phantom = fault.Kind == FaultVenueOnly
 			output, err = do(&request)
+			c.phantom = false
+		}
+		if err == nil && fault.Kind == FaultCentreOnly {
+			err = refusal("[SYSTEM] 系统繁忙，请稍后再试")
 		}
 	}
 	answer.CentreTime = c.tick()
@@ -215,11 +264,31 @@ func (c *Centre) reply(w http.ResponseWriter, fault Fault, received time.Time, r
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	default:
-		if answer.Output, err = json.Marshal(output); err != nil {
+		if raw, is := output.(rawFile); is {
+			c.options.Logger.Info("sent a file", "infno", request.Infno, "msgid", request.MsgID)
+			fault.after(w, func(out io.Writer) error { _, err := out.Write(raw); return err })
+			return
+		}
+		answer.Output, err = json.Marshal(output)
+		if err == nil && request.Infno[0] != 'G' { // the extensions have one form only
+			answer.Output, err = c.options.Manner.write(answer.Output)
+		}
+		if err != nil {
 			c.options.Logger.Error("an answer could not be encoded", "infno", request.Infno, "err", err.Error())
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}
+	}
+	if c.options.Body != nil && request.EncType == nhsa.EncSM4 {
+		sealed, err := c.options.Body.Seal(answer.Output)
+		if err == nil {
+			answer.Output, err = json.Marshal(sealed)
+		}
+		if err != nil {
+			http.Error(w, "internal error", http.StatusInternalServerError)
+			return
+		}
+		answer.EncType = nhsa.EncSM4
 	}
 	c.options.Logger.Info("answered", "infno", request.Infno, "msgid", request.MsgID, "infcode", answer.Code)
 	fault.after(w, func(out io.Writer) error { return nhsa.EncodeAnswer(out, answer, received) })

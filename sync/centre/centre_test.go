@@ -407,6 +407,86 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// TestRequests: bindings and contributions keep to the centre's rules, and a restart knows all of them.
+func TestRequests(t *testing.T) {
+	dir := t.TempDir()
+	journal, err := OpenJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, family := demo(t, Options{Journal: journal})
+	who := func(m Member) settle.Identity { return settle.Identity{PsnNo: m.PsnNo, Area: m.Area} }
+	ask := func(id string, action settle.BindingAction, giver, beneficiary Member, rank int) nhsa.BindingAnswer {
+		t.Helper()
+		answer, err := nhsa.DecodeBindingAnswer(x.must(nhsa.BindingChange{
+			Request: settle.BindingRequest{ID: id, Action: action, Relation: settle.Sibling, Rank: rank}, Giver: who(giver), Beneficiary: who(beneficiary)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	ranks := func(c *Centre) (order []string) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for i, b := range c.givers(family.Patient.PsnNo, settle.DateOf(time.Now())) {
+			if b.Rank != i+1 {
+				t.Errorf("place %d has rank %d", i+1, b.Rank)
+			}
+			order = append(order, b.Giver[18:])
+		}
+		return order
+	}
+	if a := ask("1", settle.BindingBind, family.Stranger, family.Patient, 2); a.State != settle.RequestConfirmed {
+		t.Fatalf("%+v", a)
+	}
+	if got := fmt.Sprint(ranks(x.centre)); got != "[02 05 03]" {
+		t.Errorf("order %s", got)
+	}
+	if a := ask("2", settle.BindingReorder, family.Stranger, family.Patient, 1); a.State != settle.RequestConfirmed || fmt.Sprint(ranks(x.centre)) != "[05 02 03]" {
+		t.Errorf("%+v", a)
+	}
+	if a := ask("1", settle.BindingBind, family.Stranger, family.Patient, 2); a.State != settle.RequestConfirmed || len(ranks(x.centre)) != 3 {
+		t.Errorf("a repeat: %+v", a)
+	}
+	for id, refused := range map[string]nhsa.BindingAnswer{
+		"duplicate":  ask("3", settle.BindingBind, family.Stranger, family.Patient, 0),
+		"no account": ask("4", settle.BindingBind, family.Child, family.Patient, 0),
+		"not bound":  ask("5", settle.BindingUnbind, family.Child, family.Stranger, 0),
+		"unknown":    ask("6", settle.BindingBind, Member{PsnNo: "1", Area: "430100"}, family.Patient, 0),
+	} {
+		if refused.State != settle.RequestRefused || refused.Reason == "" {
+			t.Errorf("%s: %+v", id, refused)
+		}
+	}
+	conflict := nhsa.BindingChange{Request: settle.BindingRequest{ID: "1", Action: settle.BindingUnbind}, Giver: who(family.Stranger), Beneficiary: who(family.Patient)}
+	x.refused(x.ask(conflict), "[REQUEST-CONFLICT]")
+	premium := nhsa.PremiumReport{Premium: settle.Premium{ID: "P", Year: 2027, Amount: 25000, At: time.Now()}, Payer: who(family.Stranger), Beneficiary: who(family.Patient)}
+	for range 2 {
+		if a, err := nhsa.DecodePremiumAnswer(x.must(premium), "P"); err != nil || a.State != settle.RequestConfirmed {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+	other := premium
+	other.Premium.Amount++
+	x.refused(x.ask(other), "[PREMIUM-CONFLICT]")
+	balances := x.centre.Balances()
+	if balances[family.Stranger.PsnNo] != 0 || balances[family.Daughter.PsnNo] != 12000-5000 {
+		t.Errorf("%v", balances)
+	}
+	order := ranks(x.centre)
+	if err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if journal, err = OpenJournal(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer journal.Close()
+	c, err := New(Options{Journal: journal})
+	if err != nil || fmt.Sprint(c.Balances()) != fmt.Sprint(balances) || fmt.Sprint(ranks(c)) != fmt.Sprint(order) {
+		t.Errorf("after the restart: %v, %v", c.Balances(), err)
+	}
+}
+
 // TestDemoFamily: the people pass the rules that cards and tills apply.
 func TestDemoFamily(t *testing.T) {
 	family := DemoFamily(20261122)
@@ -487,6 +567,39 @@ func TestPlanFaults(t *testing.T) {
 	for _, bad := range []string{"2102", "2102=", "2102=explode", "2102=502-after:0", "2102=502-after:x", "2102=delay-after:1:soon", "2102=502-after:1:1s:1"} {
 		if _, err := PlanFaults([]string{bad}); err == nil {
 			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+// TestSigned: a centre that wants signatures takes signed messages and no others; encryption goes both ways.
+func TestSigned(t *testing.T) {
+	verifier, err := nhsa.NewVerifier(nhsa.SignatureOptions{Kind: nhsa.SignSM3Input})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := nhsa.NewSigner(nhsa.SignatureOptions{Kind: nhsa.SignSM3Input})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := nhsa.NewSM4Body([]byte("0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newTill(t, Options{Verifier: verifier, Body: body})
+	x.refused(x.ask(nhsa.SignIn{Operator: cashier.ID, MAC: "02:00:00:00:00:01", IP: "192.0.2.1"}), "[SIGNATURE]")
+	for _, encrypted := range []*nhsa.SM4Body{nil, body} {
+		client, err := nhsa.NewClient(nhsa.Options{
+			URL: x.url, Venue: settle.Venue{Code: "P43010000001", Name: "示例大药房", Area: "430100"}, Signer: signer, Body: encrypted,
+			Serials: func(context.Context) (uint64, error) { x.serial++; return x.serial, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		x.client = client
+		x.signIn()
+		if x.signNo == "" {
+			t.Error("no sign-in number")
 		}
 	}
 }

@@ -25,10 +25,13 @@ const (
 	FaultDelayBefore  FaultKind = "delay-before"  // the message arrives after the delay, whoever still waits
 	FaultDelayAfter   FaultKind = "delay-after"   // done, and the answer comes after the delay
 	FaultExpireSignIn FaultKind = "expire-signin" // every sign-in has run out when the message arrives
+	FaultCentreOnly   FaultKind = "centre-only"   // done, and answered as refused: a row that only the centre has
+	FaultVenueOnly    FaultKind = "venue-only"    // answered as done, and nothing is booked: a row that only the venue has
 )
 
 var faultKinds = []FaultKind{
 	FaultLoseAnswer, FaultHalfAnswer, FaultBadBefore, FaultBadAfter, FaultPageAfter, FaultDelayBefore, FaultDelayAfter, FaultExpireSignIn,
+	FaultCentreOnly, FaultVenueOnly,
 }
 
 // Fault is what happens to one message.

@@ -19,24 +19,57 @@ func (c *Centre) settle(r *nhsa.Request) (any, error) {
 	if err := in.Check(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
-	p, err := c.patient(&in.Info)
+	row, p, err := c.price(r, &in.Info)
 	if err != nil {
 		return nil, err
 	}
-	ask, err := want(&in.Info)
-	if err != nil {
-		return nil, err
-	}
-	figures, pays := c.split(p.PsnNo, settle.DateOf(time.Time(in.Info.Begin)), ask)
 	serial := c.nextSerial()
-	row := &Row{
-		SetlID: c.setlID(serial), MdtrtID: c.mdtrtID(serial), MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: p.PsnNo,
-		Insurance: in.Info.Insurance, At: c.tick(), Figures: figures, Pays: pays,
+	row.SetlID, row.MdtrtID, row.At = c.setlID(serial), c.mdtrtID(serial), c.tick()
+	for i := range in.Details {
+		d := &in.Details[i]
+		row.Lines = append(row.Lines, rowLine{d.Line, d.Code, d.ShopCode, d.Quantity, d.Price, d.Total})
 	}
 	if err := c.record(entry{Kind: entryBook, Row: row}); err != nil {
 		return nil, err
 	}
-	return map[string]any{"setlinfo": c.setlinfo(row, p, &in.Info), "setldetail": setldetail(row), "detlcutinfo": cutinfo(&in)}, nil
+	return map[string]any{"setlinfo": c.setlinfo(row, p, &in.Info), "setldetail": c.setldetail(row), "detlcutinfo": cutinfo(&in)}, nil
+}
+
+// price works out a settlement without booking it.
+func (c *Centre) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, error) {
+	p, err := c.patient(info)
+	if err != nil {
+		return nil, nil, err
+	}
+	ask, err := want(info)
+	if err != nil {
+		return nil, nil, err
+	}
+	figures, pays := c.split(p.PsnNo, settle.DateOf(time.Time(info.Begin)), ask)
+	return &Row{
+		MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: p.PsnNo, Insurance: info.Insurance, Figures: figures, Pays: pays,
+		ClrType: clrPharmacy, MedType: info.MedType,
+	}, p, nil
+}
+
+// quote answers 2101 药店预结算: the same figures, and nothing is booked.
+func (c *Centre) quote(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.QuoteInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.Check(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	asked := in.Settlement()
+	row, p, err := c.price(r, &asked.Info)
+	if err != nil {
+		return nil, err
+	}
+	row.At = c.tick()
+	out := c.setlinfo(row, p, &asked.Info)
+	delete(out, "setl_id")
+	return map[string]any{"setlinfo": out, "setldetail": c.setldetail(row), "detlcutinfo": cutinfo(&asked)}, nil
 }
 
 // patient is the person of a settlement, whose credential must be their own.
@@ -84,7 +117,10 @@ func (c *Centre) setlinfo(row *Row, p *person, info *nhsa.DrugInfo) map[string]a
 	out["insutype"], out["psn_type"], out["cvlserv_flag"] = info.Insurance, personType(info.Insurance), "0"
 	out["mdtrt_cert_type"], out["med_type"] = info.CertType, info.MedType
 	out["psn_part_amt"], out["psn_cash_pay"] = nhsa.Amount(row.Figures.Self()), nhsa.Amount(row.Figures.Cash)
-	out["clr_way"], out["clr_type"] = "1", "41"
+	out["clr_way"], out["clr_type"] = "1", row.clrType()
+	if row.clrType() == clrClinic {
+		out["hosp_part_amt"] = nhsa.Amount(0)
+	}
 	return out
 }
 
@@ -99,7 +135,7 @@ func (c *Centre) amounts(row *Row) map[string]any {
 	out := map[string]any{
 		"setl_id": row.SetlID, "mdtrt_id": row.MdtrtID, "setl_time": nhsa.Stamp(row.At), "clr_optins": c.options.Area,
 		"medins_setl_id": row.MsgID, "medfee_sumamt": nhsa.Amount(f.Total), "inscp_scp_amt": nhsa.Amount(f.Total),
-		"hifp_pay": nhsa.Amount(f.Fund), "pool_prop_selfpay": 0, "fund_pay_sumamt": nhsa.Amount(f.Fund),
+		"hifp_pay": nhsa.Amount(f.Fund), "pool_prop_selfpay": 0, "fund_pay_sumamt": nhsa.Amount(c.fundSum(f)),
 		"acct_pay": nhsa.Amount(f.Own + f.Shared), "acct_mulaid_pay": nhsa.Amount(f.Shared), "balc": nhsa.Amount(balance),
 	}
 	for _, none := range []string{
@@ -111,7 +147,26 @@ func (c *Centre) amounts(row *Row) map[string]any {
 	return out
 }
 
-func setldetail(row *Row) []any {
+// fundSum is fund_pay_sumamt in this centre's manner.
+func (c *Centre) fundSum(f settle.Figures) settle.Fen {
+	if c.options.Manner.FundIncludesAccount {
+		return f.Fund + f.Own + f.Shared
+	}
+	return f.Fund
+}
+
+func (c *Centre) setldetail(row *Row) []any {
+	rows := fundDetail(row)
+	if account := row.Figures.Own + row.Figures.Shared; c.options.Manner.FundIncludesAccount && account != 0 {
+		rows = append(rows, map[string]any{
+			"fund_pay_type": "310200", "inscp_scp_amt": nhsa.Amount(row.Figures.Total), "crt_payb_lmt_amt": nhsa.Amount(account),
+			"fund_payamt": nhsa.Amount(account),
+		})
+	}
+	return rows
+}
+
+func fundDetail(row *Row) []any {
 	if row.Figures.Fund == 0 {
 		return []any{}
 	}

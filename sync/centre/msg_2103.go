@@ -5,7 +5,7 @@ import (
 	"gongji/sync/nhsa"
 )
 
-// cancel answers 2103 药店结算撤销 with a negative row of its own.
+// cancel answers 2103 药店结算撤销 and 2208 门诊结算撤销 with a negative row of its own.
 func (c *Centre) cancel(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.CancelInput](r)
 	if err != nil {
@@ -15,8 +15,9 @@ func (c *Centre) cancel(r *nhsa.Request) (any, error) {
 		return nil, err
 	}
 	original := c.bySetl[in.Data.SetlID]
+	cancels := map[string]string{nhsa.InfnoCancel: nhsa.InfnoSettle, nhsa.InfnoClinicCancel: nhsa.InfnoClinicSettle}
 	switch {
-	case original == nil, original.Undone, original.Cancels != "", original.Venue != r.Venue,
+	case original == nil, original.Infno != cancels[r.Infno], original.Undone, original.Cancels != "", original.Venue != r.Venue,
 		original.PsnNo != in.Data.PsnNo, original.MdtrtID != in.Data.MdtrtID:
 		return nil, refusal("[SETL] 未查询到结算记录")
 	case original.cancelled:
@@ -26,6 +27,7 @@ func (c *Centre) cancel(r *nhsa.Request) (any, error) {
 	row := &Row{
 		SetlID: c.setlID(c.nextSerial()), MdtrtID: original.MdtrtID, MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: original.PsnNo,
 		Insurance: original.Insurance, At: c.tick(), Cancels: original.SetlID,
+		ClrType: original.ClrType, MedType: original.MedType, Batch: original.Batch,
 		Figures: settle.Figures{Total: -f.Total, Fund: -f.Fund, Own: -f.Own, Shared: -f.Shared, Cash: -f.Cash},
 	}
 	for _, pay := range original.Pays {
@@ -37,5 +39,5 @@ func (c *Centre) cancel(r *nhsa.Request) (any, error) {
 	}
 	out := c.amounts(row)
 	out["psn_pay"], out["cash_payamt"] = nhsa.Amount(row.Figures.Self()), nhsa.Amount(row.Figures.Cash)
-	return map[string]any{"setlinfo": out, "setldetail": setldetail(row)}, nil
+	return map[string]any{"setlinfo": out, "setldetail": c.setldetail(row)}, nil
 }

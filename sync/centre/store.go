@@ -21,12 +21,22 @@ type entry struct {
 	Row   *Row            `json:"row,omitempty"`
 	MsgID string          `json:"msgid,omitempty"`
 	By    string          `json:"by,omitempty"`
+
+	Request *request `json:"request,omitempty"`
+	Premium *premium `json:"premium,omitempty"`
+	Visit   *visit   `json:"visit,omitempty"`
+	Notes   *notes   `json:"notes,omitempty"`
 }
 
 const (
 	entrySeed = "seed"
 	entryBook = "book"
 	entryUndo = "undo"
+
+	entryRequest = "request"
+	entryPremium = "premium"
+	entryVisit   = "visit" // a visit as it stands now
+	entryNotes   = "notes" // what is noted without money: trace codes, item codes, claims
 )
 
 // record writes an entry to the journal and then does it. After a journal that cannot be written nothing more is
@@ -34,6 +44,9 @@ const (
 func (c *Centre) record(e entry) error {
 	if c.broken != nil {
 		return c.broken
+	}
+	if c.phantom {
+		return nil
 	}
 	if c.options.Journal != nil {
 		if err := c.options.Journal.append(e); err != nil {
@@ -64,6 +77,31 @@ func (c *Centre) apply(e entry) error {
 		return c.book(e.Row)
 	case entryUndo:
 		return c.undo(e.MsgID, e.By)
+	case entryRequest:
+		if e.Request == nil {
+			return errors.New("a request without content")
+		}
+		return c.takeRequest(e.Request)
+	case entryPremium:
+		if e.Premium == nil {
+			return errors.New("a premium without content")
+		}
+		return c.takePremium(e.Premium)
+	case entryVisit:
+		if e.Visit == nil {
+			return errors.New("a visit without content")
+		}
+		c.used[e.MsgID] = true
+		c.visits[e.Visit.MdtrtID] = e.Visit
+		c.serial = max(c.serial, serialOf(e.Visit.MdtrtID))
+		return nil
+	case entryNotes:
+		if e.Notes == nil {
+			return errors.New("notes without content")
+		}
+		c.used[e.MsgID] = true
+		c.note(e.Notes)
+		return nil
 	}
 	return fmt.Errorf("entry of unknown kind %q", e.Kind)
 }

@@ -417,3 +417,21 @@ func encodeBinding(b *settle.SnapshotBinding) wireBinding {
 	}
 	return w
 }
+
+// DecodeBinding reads one binding in the wire form of a snapshot, as the answer to a binding request carries it. The
+// error is BAD_REQUEST with what does not fit, by place and never by value.
+func DecodeBinding(data []byte) (settle.SnapshotBinding, error) {
+	var w wireBinding
+	if err := json.Unmarshal(data, &w); err != nil {
+		return settle.SnapshotBinding{}, settle.NewError(settle.BadRequest, shapeOnly(err))
+	}
+	var d decoder
+	b := d.binding("binding", &w)
+	if len(d.faults) > 0 {
+		return settle.SnapshotBinding{}, &settle.Error{Code: settle.BadRequest, Fields: d.faults}
+	}
+	return b, nil
+}
+
+// EncodeBinding writes one binding; DecodeBinding reads it back equal.
+func EncodeBinding(b settle.SnapshotBinding) ([]byte, error) { return json.Marshal(encodeBinding(&b)) }

@@ -17,7 +17,9 @@ import (
 //	wire:"C30,M"     text of at most 30 characters, mandatory
 //	wire:"C3,M,d"    the same, and a code: digits and capital letters only
 //	wire:"N16.2,M"   a number of 16 digits, two of them after the point
+//	wire:"I10,M"     a count of at most ten digits; 0 is a count
 //	wire:"DT,M"      date and time
+//	wire:"D,M"       date
 //	wire:"S10,M"     exactly ten characters
 //
 // so that a message and its checks are one table.
@@ -59,7 +61,13 @@ func (f *faults) check(place string, value reflect.Value) {
 	case reflect.Struct:
 		for i := range value.NumField() {
 			member := value.Type().Field(i)
+			if !member.IsExported() {
+				continue
+			}
 			name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
+			if name == "-" {
+				name = strings.ToLower(member.Name)
+			}
 			inner := place
 			if name != "" {
 				inner = strings.TrimPrefix(place+"."+name, ".")
@@ -80,6 +88,18 @@ func (f *faults) member(place, rule string, value reflect.Value) {
 	if parts[0] == "DT" {
 		if mandatory && time.Time(value.Interface().(Stamp)).IsZero() {
 			f.add(place, "is mandatory")
+		}
+		return
+	}
+	if day, is := value.Interface().(settle.Date); is {
+		if mandatory && day == 0 {
+			f.add(place, "is mandatory")
+		}
+		return
+	}
+	if value.Kind() == reflect.Int {
+		if most, _ := strconv.Atoi(size); value.Int() < 0 || len(strconv.FormatInt(value.Int(), 10)) > most {
+			f.add(place, "must be a count of at most "+size+" digits")
 		}
 		return
 	}

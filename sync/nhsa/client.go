@@ -23,12 +23,13 @@ import (
 
 // Options of a Client. URL, Venue and Serials are needed.
 type Options struct {
-	URL        string       // of the centre; "{infno}" in it is replaced by the transaction number
+	URL        string       // of the centre; "{infno}" in it, or the end of it where the dialect says so, is the transaction number
 	Venue      settle.Venue // Code, Name and Area go into every envelope
-	Receiver   string       // recer_sys_code; default "GONGJI"
-	Version    string       // infver; default "V1.0"
+	Receiver   string       // recer_sys_code; default the dialect's
+	Version    string       // infver; default the dialect's
 	Gateway    Gateway      // default NoGateway
 	Signer     Signer       // default NoSignature
+	Body       *SM4Body     // nil: input and output go in clear inside TLS
 	TLS        *tls.Config  // default: the system's roots, TLS 1.2 at least
 	AllowPlain []string     // hosts besides loopback that may be spoken to without TLS
 	Timeout    time.Duration
@@ -71,17 +72,16 @@ func NewClient(options Options) (*Client, error) {
 	}
 	return &Client{
 		options: options,
-		ids:     NewMessageIDs(options.Venue.Code, options.Serials, options.Clock),
+		ids:     NewMessageIDs(options.Venue.Code, options.Dialect.MsgID, options.Serials, options.Clock),
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}},
 		metrics: newMetrics(options.Registerer),
+		line:    line{clock: options.Clock, failing: true},
 	}, nil
 }
 
 func (o *Options) defaults() {
-	o.Receiver = orElse(o.Receiver, "GONGJI")
-	o.Version = orElse(o.Version, "V1.0")
 	if o.Gateway == nil {
 		o.Gateway = NoGateway{}
 	}
@@ -92,6 +92,7 @@ func (o *Options) defaults() {
 		dialect := DefaultDialect()
 		o.Dialect = &dialect
 	}
+	o.Receiver, o.Version = orElse(o.Receiver, o.Dialect.Receiver), orElse(o.Version, o.Dialect.Version)
 	if o.TLS == nil {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -217,11 +218,14 @@ type Prepared struct {
 // Prepare builds a message under a new id. Nothing leaves. Errors: BAD_REQUEST when something does not fit the
 // interface, else the counter's or the signer's.
 func (c *Client) Prepare(ctx context.Context, call Call) (Prepared, error) {
-	input, person, err := call.Message.Input()
+	input, person, err := c.input(call.Message)
 	if err != nil {
 		return Prepared{}, err
 	}
 	encoded, err := encode(input)
+	if err == nil && c.options.Dialect.Input == InputText {
+		encoded, err = encode(string(encoded))
+	}
 	if err != nil {
 		return Prepared{}, settle.NewError(settle.BadRequest, err)
 	}
@@ -242,11 +246,36 @@ func (c *Client) Prepare(ctx context.Context, call Call) (Prepared, error) {
 	if err := c.options.Signer.Sign(&request); err != nil {
 		return Prepared{}, fmt.Errorf("sign: %w", err)
 	}
+	if c.options.Body != nil {
+		if err := c.options.Body.sealInput(&request); err != nil {
+			return Prepared{}, fmt.Errorf("encrypt: %w", err)
+		}
+	}
 	body, err := encode(request)
 	if err != nil {
 		return Prepared{}, settle.NewError(settle.BadRequest, err)
 	}
 	return Prepared{MsgID: id, Infno: request.Infno, Body: body}, nil
+}
+
+// dialectMessage is a message whose input differs from centre to centre.
+type dialectMessage interface {
+	InputIn(d *Dialect) (input any, person bool, err error)
+}
+
+func (c *Client) input(m Message) (input any, person bool, err error) {
+	if differs, does := m.(dialectMessage); does {
+		return differs.InputIn(c.options.Dialect)
+	}
+	return m.Input()
+}
+
+// target is where a message goes.
+func (o *Options) target(infno string) string {
+	if o.Dialect.Path == PathPerInfno && !strings.Contains(o.URL, "{infno}") {
+		return strings.TrimSuffix(o.URL, "/") + "/" + infno
+	}
+	return strings.ReplaceAll(o.URL, "{infno}", infno)
 }
 
 // encode writes JSON without the HTML escapes that some centres count into lengths and signatures.
@@ -286,9 +315,16 @@ func (o Outcome) Refused() bool { return o.Result == Answered && o.Answer.Refuse
 
 // Send sends a prepared message once and never again. It returns within the configured timeout or when ctx ends.
 func (c *Client) Send(ctx context.Context, message Prepared) Outcome {
+	return c.sendFor(ctx, message, c.decode)
+}
+
+// sendFor sends a message whose answer is read by decode.
+func (c *Client) sendFor(ctx context.Context, message Prepared, decode func([]byte) (*Answer, error)) Outcome {
 	within, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	outcome := c.exchange(within, message)
+	c.line.begin()
+	outcome := c.exchange(within, message, decode)
+	c.line.end()
 	c.metrics.count(message.Infno, outcome)
 	// Giving up ourselves says nothing about the line.
 	if outcome.Result == Answered || !errors.Is(ctx.Err(), context.Canceled) {
@@ -311,10 +347,9 @@ func (c *Client) Ask(ctx context.Context, call Call) (Outcome, error) {
 	return c.Send(ctx, message), nil
 }
 
-func (c *Client) exchange(ctx context.Context, message Prepared) Outcome {
+func (c *Client) exchange(ctx context.Context, message Prepared, decode func([]byte) (*Answer, error)) Outcome {
 	seen := &witness{}
-	target := strings.ReplaceAll(c.options.URL, "{infno}", message.Infno)
-	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, seen.trace()), http.MethodPost, target, bytes.NewReader(message.Body))
+	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, seen.trace()), http.MethodPost, c.options.target(message.Infno), bytes.NewReader(message.Body))
 	if err == nil {
 		err = c.options.Gateway.Authorize(request, c.options.Clock())
 	}
@@ -341,7 +376,7 @@ func (c *Client) exchange(ctx context.Context, message Prepared) Outcome {
 		return Outcome{Result: Unknown, Fault: fmt.Sprintf("医保中心的网关答复 HTTP %d，结果未明", response.StatusCode),
 			Err: fmt.Errorf("HTTP status %d", response.StatusCode)}
 	}
-	answer, err := DecodeAnswer(body)
+	answer, err := decode(body)
 	if err != nil {
 		return Outcome{Result: Unknown, Fault: "医保中心的应答读不懂，结果未明", Err: err}
 	}
@@ -350,6 +385,15 @@ func (c *Client) exchange(ctx context.Context, message Prepared) Outcome {
 		outcome.Fault = orElse(Redact(answer.Text), fmt.Sprintf("医保中心答复状态码 %d，没有说明原因", answer.Code))
 	}
 	return outcome
+}
+
+// decode reads an envelope and opens its output.
+func (c *Client) decode(body []byte) (*Answer, error) {
+	answer, err := DecodeAnswer(body)
+	if err == nil && c.options.Body != nil && answer.EncType == EncSM4 {
+		answer.Output, err = c.options.Body.OpenText(answer.Output)
+	}
+	return answer, err
 }
 
 // withoutURL drops the wrapping that repeats the URL, which may carry what a site has put into it.

@@ -193,8 +193,43 @@ func TestNotSent(t *testing.T) {
 	if outcome := client.Send(ended, message); outcome.Result != NotSent || requests.Load() != 0 {
 		t.Errorf("ended context: %+v", outcome)
 	}
-	if client.Offline() {
+	if streak, known := client.Failures(); streak != 0 || known {
 		t.Error("giving up by ourselves counts against the line")
+	}
+}
+
+// TestLineIsOfflineUntilItAnswers: what was never reached is not there, and what keeps us waiting is not either, so that
+// no sale slips past the limits that hold offline.
+func TestLineIsOfflineUntilItAnswers(t *testing.T) {
+	now := testNow
+	l := line{clock: func() time.Time { return now }, failing: true}
+	if !l.silent() {
+		t.Error("online before the first contact")
+	}
+	l.begin()
+	l.contact(true)
+	l.end()
+	if l.silent() {
+		t.Error("offline after an answer")
+	}
+	l.begin()
+	now = now.Add(silentAfter)
+	if l.silent() {
+		t.Error("silent at once")
+	}
+	now = now.Add(time.Second)
+	if !l.silent() {
+		t.Error("online while the centre keeps us waiting")
+	}
+	l.begin() // another message is answered meanwhile
+	l.contact(true)
+	l.end()
+	if l.silent() {
+		t.Error("offline while others are answered")
+	}
+	l.contact(false)
+	if !l.silent() {
+		t.Error("online after a failure")
 	}
 }
 
@@ -299,7 +334,7 @@ func TestConfiguration(t *testing.T) {
 
 func TestMessageIDs(t *testing.T) {
 	now := testNow
-	ids := NewMessageIDs(testVenue.Code, serials(), func() time.Time { return now })
+	ids := NewMessageIDs(testVenue.Code, MsgIDNational, serials(), func() time.Time { return now })
 	seen := map[string]bool{}
 	for i := range 25000 {
 		if i == 12000 {
@@ -314,7 +349,7 @@ func TestMessageIDs(t *testing.T) {
 	if first := "P43010000001202611221000000001"; !seen[first] {
 		t.Errorf("%s is missing", first)
 	}
-	broken := NewMessageIDs(testVenue.Code, func(context.Context) (uint64, error) { return 0, errors.New("disk") }, time.Now)
+	broken := NewMessageIDs(testVenue.Code, MsgIDNational, func(context.Context) (uint64, error) { return 0, errors.New("disk") }, time.Now)
 	if _, err := broken.Next(t.Context()); err == nil {
 		t.Error("an id without a serial")
 	}
@@ -363,7 +398,7 @@ func TestMetrics(t *testing.T) {
 	if got := testutil.ToFloat64(client.metrics.last); got != float64(testNow.UnixMilli())/1000 {
 		t.Errorf("last success %v", got)
 	}
-	if len(changes) != 1 || !changes[0] {
+	if len(changes) != 2 || changes[0] || !changes[1] {
 		t.Errorf("line changes %v", changes)
 	}
 }

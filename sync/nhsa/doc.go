@@ -22,4 +22,10 @@
 // turn a booked answer into its own error.
 //
 // An infcode that is neither 0 nor -1 is handed to the caller as it is; only 0 counts as done and only -1 as refused.
+//
+// # Chinese algorithms
+//
+// SM2, SM3 and SM4 come from github.com/emmansun/gmsm: it is in active upkeep (several releases a year up to this one,
+// issues answered, a security policy), its SM2 signing runs in constant time on assembler or fiat field code, and it
+// needs only x/crypto and x/sys besides. The older tjfoc/gmsm has had no upkeep for years and signs on math/big.
 package nhsa

@@ -33,6 +33,7 @@ type Request struct {
 	Venue        string          `json:"fixmedins_code" wire:"S12,M,d"`
 	VenueName    string          `json:"fixmedins_name" wire:"C200,M"`
 	SignNo       string          `json:"sign_no" wire:"C30"`
+	EncType      string          `json:"enc_type,omitempty" wire:"C10"` // SM4 where input is ciphertext
 	Input        json.RawMessage `json:"input"`
 }
 
@@ -49,8 +50,12 @@ func (r *Request) Check(hasPerson bool) error {
 		if !areaText.MatchString(r.VenueArea) {
 			f.add("mdtrtarea_admvs", "must be six digits")
 		}
-		if utf8.RuneCount(r.Input) > maxInput {
-			f.add("input", "is longer than 40000 characters")
+		most := maxInput
+		if r.Infno == InfnoUpload { // a file written as numbers has its own limit
+			most = 5 * MaxFile
+		}
+		if utf8.RuneCount(r.Input) > most {
+			f.add("input", fmt.Sprintf("is longer than %d characters", most))
 		}
 	})
 }
@@ -67,7 +72,7 @@ func DecodeRequest(data []byte) (Request, error) {
 		DeviceSafety: f.text("dev_safe_info"), CAInfo: f.text("cainfo"), SignType: f.text("signtype"),
 		Version: f.text("infver"), OperatorKind: f.text("opter_type"), Operator: f.text("opter"),
 		OperatorName: f.text("opter_name"), Time: Stamp(f.stamp("inf_time")), Venue: f.text("fixmedins_code"),
-		VenueName: f.text("fixmedins_name"), SignNo: f.text("sign_no"), Input: unquoteJSON(f.values["input"]),
+		VenueName: f.text("fixmedins_name"), SignNo: f.text("sign_no"), EncType: f.text("enc_type"), Input: unquoteJSON(f.values["input"]),
 	}
 	return r, f.fault
 }
@@ -79,6 +84,7 @@ type Answer struct {
 	Reference  string // inf_refmsgid
 	CentreTime time.Time
 	Output     json.RawMessage
+	EncType    string // SM4 where the output is ciphertext
 }
 
 // The infcodes that say something for certain.
@@ -113,7 +119,7 @@ func DecodeAnswer(data []byte) (*Answer, error) {
 	if err != nil {
 		return nil, errors.New("the answer's infcode is not a number")
 	}
-	answer := &Answer{Code: code, Text: f.text("err_msg", "errmsg"), Reference: f.text("inf_refmsgid")}
+	answer := &Answer{Code: code, Text: f.text("err_msg", "errmsg"), Reference: f.text("inf_refmsgid"), EncType: f.text("enc_type")}
 	if answer.Text == "" && f.has("warn_msg") {
 		answer.Text = f.text("warn_msg")
 	}
@@ -150,7 +156,8 @@ func EncodeAnswer(w io.Writer, a Answer, received time.Time) error {
 		Responded string          `json:"respond_time"`
 		Text      string          `json:"err_msg"`
 		Output    json.RawMessage `json:"output"`
-	}{a.Code, a.Reference, CompactTime(received), CompactTime(a.CentreTime), a.Text, a.Output})
+		EncType   string          `json:"enc_type,omitempty"`
+	}{a.Code, a.Reference, CompactTime(received), CompactTime(a.CentreTime), a.Text, a.Output, a.EncType})
 }
 
 // CompactTime writes yyyyMMddHHmmssSSS in Beijing, the envelope's own form.

@@ -7,13 +7,43 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// line remembers whether the centre can be reached, from every message whoever sent it.
+// silentAfter is how long a message may be without an answer before the line counts as silent, long before the message
+// itself is given up: until then a till would settle without the limits that hold offline.
+const silentAfter = 3 * time.Second
+
+// line remembers whether the centre can be reached, from every message whoever sent it. It begins as failing: what was
+// never reached is not there.
 type line struct {
+	clock    func() time.Time
 	mu       sync.Mutex
 	known    bool
 	failing  bool
 	streak   int
+	waiting  int       // messages without an answer yet
+	since    time.Time // when the first of them left, or the last answer came
 	watchers []func(offline bool)
+}
+
+// begin notes that a message leaves; end that its outcome is there.
+func (l *line) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting == 0 {
+		l.since = l.clock()
+	}
+	l.waiting++
+}
+
+func (l *line) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting--
+}
+
+func (l *line) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failing || l.waiting > 0 && l.clock().Sub(l.since) > silentAfter
 }
 
 // contact records one contact and returns ok. Watchers hear of a change.
@@ -22,7 +52,7 @@ func (l *line) contact(ok bool) bool {
 	changed := l.failing == ok
 	l.known, l.failing = true, !ok
 	if ok {
-		l.streak = 0
+		l.streak, l.since = 0, l.clock()
 	} else {
 		l.streak++
 	}
@@ -36,13 +66,9 @@ func (l *line) contact(ok bool) bool {
 	return ok
 }
 
-// Offline reports whether the last contact failed and nothing has succeeded since. Before the first contact it is
-// false: nothing speaks against the line yet.
-func (c *Client) Offline() bool {
-	c.line.mu.Lock()
-	defer c.line.mu.Unlock()
-	return c.line.failing
-}
+// Offline reports whether the last contact failed and nothing has succeeded since, whether there was no contact yet, or
+// whether the centre has left messages without an answer for some seconds.
+func (c *Client) Offline() bool { return c.line.silent() }
 
 // Failures is how many contacts have failed in a row, and whether there was any contact at all.
 func (c *Client) Failures() (streak int, known bool) {
@@ -59,7 +85,14 @@ func (c *Client) Watch(changed func(offline bool)) {
 }
 
 // Infnos are the transaction numbers that this package speaks; the metrics have a series for each from the start.
-var Infnos = []string{InfnoSignIn, InfnoPerson, InfnoSettle, InfnoCancel, InfnoReverse, InfnoFamily, InfnoDelta}
+var Infnos = []string{
+	InfnoSignIn, InfnoSignOut, InfnoPerson, InfnoInstitution, InfnoDictionary, InfnoBenefit,
+	InfnoQuote, InfnoSettle, InfnoCancel, InfnoReverse,
+	InfnoRegister, InfnoUnregister, InfnoVisit, InfnoFees, InfnoUnfees, InfnoClinicQuote, InfnoClinicSettle, InfnoClinicCancel,
+	InfnoTotals, InfnoDetails, InfnoClearing, InfnoMapping, InfnoUnmapping, InfnoSold, InfnoReturned,
+	InfnoVisits, InfnoSettlement, InfnoSettledLines, InfnoUpload, InfnoDownload,
+	InfnoFamily, InfnoDelta, InfnoBinding, InfnoPremium,
+}
 
 type metrics struct {
 	requests *prometheus.CounterVec

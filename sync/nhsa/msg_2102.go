@@ -1,9 +1,11 @@
 package nhsa
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -47,6 +49,8 @@ type DrugDetail struct {
 	PrescriberCode string `json:"bilg_dr_codg" wire:"C30"`
 	PrescriberName string `json:"bilg_dr_name" wire:"C50"`
 	HerbUse        string `json:"tcmdrug_used_way" wire:"C6,d"`
+
+	Traces []DrugTrace `json:"-"` // where the centre wants the trace codes inside the line
 }
 
 // DrugTrace is one trace code (药品追溯码) of a line, a node of its own in later editions. The unit's code table is
@@ -63,6 +67,65 @@ type SettleInput struct {
 	Info    DrugInfo     `json:"druginfo"`
 	Details []DrugDetail `json:"drugdetail"`
 	Traces  []DrugTrace  `json:"drug_trac_info,omitempty"`
+
+	traceName string // where the centre has another name for the trace codes' node
+}
+
+// MarshalJSON puts the trace codes where the centre wants them, under the name that it wants.
+func (s SettleInput) MarshalJSON() ([]byte, error) {
+	type plain SettleInput // without this method
+	place, name := s.Traces, orElse(s.traceName, "drug_trac_info")
+	s.Traces = nil
+	data, err := encode(plain(s))
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Details {
+		if len(s.Details[i].Traces) > 0 {
+			if data, err = s.withLineTraces(name); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	if len(place) == 0 {
+		return data, nil
+	}
+	return appendMember(data, name, place)
+}
+
+// withLineTraces writes the input with each line's trace codes inside the line.
+func (s SettleInput) withLineTraces(name string) ([]byte, error) {
+	var out struct {
+		Info    DrugInfo          `json:"druginfo"`
+		Details []json.RawMessage `json:"drugdetail"`
+	}
+	out.Info = s.Info
+	for i := range s.Details {
+		line, err := encode(s.Details[i])
+		if err == nil && len(s.Details[i].Traces) > 0 {
+			line, err = appendMember(line, name, s.Details[i].Traces)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.Details = append(out.Details, line)
+	}
+	return encode(out)
+}
+
+// appendMember adds a member to the end of a JSON object that is not empty.
+func appendMember(object []byte, name string, value any) ([]byte, error) {
+	encoded, err := encode(value)
+	if err != nil {
+		return nil, err
+	}
+	key, err := encode(name)
+	if err != nil {
+		return nil, err
+	}
+	out := append(bytes.TrimSuffix(object, []byte("}")), ',')
+	return append(append(append(append(out, key...), ':'), encoded...), '}'), nil
 }
 
 // Extensions are members beyond the national tables, sent only where the centre is known to take them.
@@ -107,8 +170,25 @@ type PharmacySettle struct {
 // Infno is 2102.
 func (PharmacySettle) Infno() string { return InfnoSettle }
 
-// Input builds druginfo, drugdetail and the trace codes from the dossier.
+// Input builds druginfo, drugdetail and the trace codes from the dossier in the national form.
 func (m PharmacySettle) Input() (any, bool, error) {
+	d := DefaultDialect()
+	return m.InputIn(&d)
+}
+
+// InputIn builds them as the centre wants them.
+func (m PharmacySettle) InputIn(dialect *Dialect) (any, bool, error) {
+	input, err := m.build()
+	if err != nil {
+		return nil, true, err
+	}
+	if m.Extensions.Trace {
+		input.addTraces(&m.Dossier, dialect)
+	}
+	return input, true, checkMessage(input, input.identities)
+}
+
+func (m PharmacySettle) build() (SettleInput, error) {
 	d := m.Dossier
 	certType, certNo := wireCredential(&d)
 	info := DrugInfo{
@@ -124,21 +204,30 @@ func (m PharmacySettle) Input() (any, bool, error) {
 		extra.Gongji.Split = &ExpectedSplit{Fund: d.Figures.Fund, Own: d.Figures.Own, Shared: d.Figures.Shared, Cash: d.Figures.Cash}
 		text, err := encode(extra)
 		if err != nil {
-			return nil, true, settle.NewError(settle.BadRequest, err)
+			return SettleInput{}, settle.NewError(settle.BadRequest, err)
 		}
 		info.ExtraContent = string(text)
 	}
 	input := SettleInput{Info: info}
 	for i := range d.Sale.Lines {
+		input.Details = append(input.Details, drugDetail(&d, &d.Sale.Lines[i]))
+	}
+	return input, nil
+}
+
+func (s *SettleInput) addTraces(d *settle.Dossier, dialect *Dialect) {
+	s.traceName = dialect.TraceName
+	for i := range d.Sale.Lines {
 		line := &d.Sale.Lines[i]
-		input.Details = append(input.Details, drugDetail(&d, line))
-		if m.Extensions.Trace {
-			for _, code := range line.TraceCodes {
-				input.Traces = append(input.Traces, DrugTrace{line.ID, code, wireFlag(line.SplitPack), line.Unit})
+		for _, code := range line.TraceCodes {
+			trace := DrugTrace{line.ID, code, wireFlag(line.SplitPack), line.Unit}
+			if dialect.TracePlace == TraceLine {
+				s.Details[i].Traces = append(s.Details[i].Traces, trace)
+			} else {
+				s.Traces = append(s.Traces, trace)
 			}
 		}
 	}
-	return input, true, checkMessage(input, input.identities)
 }
 
 // drugDetail is one line. medins_list_codg is mandatory; a shop without codes of its own uses the national one.
@@ -184,6 +273,19 @@ func wirePrice(n Number) (decimal.Decimal, error) {
 // return of a part of the line may add.
 const roundingFen = 2
 
+// lineTotal checks that a line's total is quantity × price.
+func (f *faults) lineTotal(place string, cnt, pric Number, total Amount) {
+	quantity, errQuantity := settle.ParseQuantity(string(cnt))
+	price, errPrice := wirePrice(pric)
+	if errQuantity != nil || errPrice != nil {
+		f.add(place, "cnt and pric must be a quantity above 0 and a price with 1 to 6 decimals")
+		return
+	}
+	if off := settle.Fen(total) - settle.LineTotal(quantity, price); off > roundingFen || off < -roundingFen || total < 0 {
+		f.add(place+".det_item_fee_sumamt", "is not cnt × pric")
+	}
+}
+
 // identities holds the amounts against each other: the lines sum to the total, each line is quantity × price, the
 // expected split sums to the total.
 func (s SettleInput) identities(f *faults) {
@@ -192,15 +294,7 @@ func (s SettleInput) identities(f *faults) {
 		line := &s.Details[i]
 		sum += line.Total
 		place := fmt.Sprintf("drugdetail[%d]", i)
-		quantity, errQuantity := settle.ParseQuantity(string(line.Quantity))
-		price, errPrice := wirePrice(line.Price)
-		if errQuantity != nil || errPrice != nil {
-			f.add(place, "cnt and pric must be a quantity above 0 and a price with 1 to 6 decimals")
-			continue
-		}
-		if off := settle.Fen(line.Total) - settle.LineTotal(quantity, price); off > roundingFen || off < -roundingFen || line.Total < 0 {
-			f.add(place+".det_item_fee_sumamt", "is not cnt × pric")
-		}
+		f.lineTotal(place, line.Quantity, line.Price, line.Total)
 	}
 	if len(s.Details) == 0 {
 		f.add("drugdetail", "has no row")
@@ -217,6 +311,15 @@ func (s SettleInput) identities(f *faults) {
 
 // Check holds a received 2102 against the same table and identities, for the reference centre.
 func (s SettleInput) Check() error { return checkMessage(s, s.identities) }
+
+// DecodeBooking reads setlinfo of 2102 as the client's centre writes it.
+func (c *Client) DecodeBooking(a *Answer, msgid string, sent *settle.Dossier) (settle.Booking, error) {
+	booking, err := DecodeBooking(a, msgid, sent)
+	if err == nil {
+		err = checkFunds(a, booking.Figures, c.options.Dialect)
+	}
+	return booking, err
+}
 
 // DecodeBooking reads setlinfo of 2102. The error means that the sale may be booked and that we cannot say how: a
 // member is missing or unreadable, or the amounts contradict each other or what was sent.
@@ -278,10 +381,13 @@ func (f *fields) figures() settle.Figures {
 	return figures
 }
 
-// need is an amount whose absence would be a guess.
+// need is an amount whose absence would be a guess. A member that is there and empty is 0, as centres write it.
 func (f *fields) need(names ...string) settle.Fen {
-	if !f.has(names...) {
-		f.fail(names[0], errors.New("is missing"))
+	for _, name := range names {
+		if _, there := f.values[strings.ToLower(name)]; there {
+			return f.amount(names...)
+		}
 	}
-	return f.amount(names...)
+	f.fail(names[0], errors.New("is missing"))
+	return 0
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -260,4 +261,25 @@ func (f *fields) stamp(names ...string) time.Time {
 	var at Stamp
 	f.fail(name, at.UnmarshalJSON(value))
 	return time.Time(at)
+}
+
+func (f *fields) day(names ...string) settle.Date {
+	at := f.stamp(names...)
+	if at.IsZero() {
+		return 0
+	}
+	return settle.DateOf(at)
+}
+
+// count is a whole number of rows.
+func (f *fields) count(names ...string) int {
+	text := f.text(names...)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(text, ".0"))
+	if err != nil {
+		f.fail(names[0], errors.New("is not a whole number"))
+	}
+	return n
 }

@@ -31,6 +31,35 @@ func TestVectors(t *testing.T) {
 		"2601":           {Message: Reverse{PsnNo: "43010000000000001234", Original: "P43010000001202611221000000001", OriginalInfno: "2102"}},
 		"G101":           {Message: FamilyQuery{CertType: "02", CertNo: "11010519491231002X"}},
 		"G102":           {Message: DeltaQuery{Cursor: "00000000000000004711", Limit: 1000}},
+		"G103":           {Message: testBinding()},
+		"G103-unbind":    {Message: testUnbinding()},
+		"G104":           {Message: testPremium(false)},
+		"G104-cancel":    {Message: testPremium(true)},
+		"9002":           {Message: SignOut{SignNo: "SIGN0001", Operator: "1001"}},
+		"1201":           {Message: InstitutionQuery{Type: "2", Name: "示例", Code: "P43010000001"}},
+		"1901":           {Message: DictionaryQuery{Type: "insutype", Area: "430100", Day: 20261122, Valid: "1"}},
+		"2001":           {Message: BenefitQuery{PsnNo: "43010000000000001234", Insurance: "310", Venue: "P43010000001", MedType: "41", Begin: Stamp(testNow)}},
+		"2101":           {Message: PharmacyQuote{Dossier: testDossier(), Extensions: both}},
+		"2201":           {Message: testRegister()},
+		"2202":           {Message: Unregister{PsnNo: "43010000000000001234", MdtrtID: "M1", VisitNo: "V1"}},
+		"2203":           {Message: testVisit()},
+		"2204":           {Message: testFees()},
+		"2205":           {Message: Unfees{MdtrtID: "M1", Batch: AllBatches, PsnNo: "43010000000000001234"}},
+		"2206":           {Message: testClinicSettle().Quote()},
+		"2207":           {Message: testClinicSettle()},
+		"2208":           {Message: ClinicCancel{SetlID: "S1", MdtrtID: "M1", PsnNo: "43010000000000001234"}},
+		"3201":           {Message: CheckTotals{testTotals()}},
+		"3202":           {Message: CheckDetails{Office: "430100", FileNo: "F1", Begin: 20261122, End: 20261122, Total: 2667, Fund: 2000, Cash: 67, Count: 1, ClrType: "41"}},
+		"3203":           {Message: Clearing{ClrType: "41", ClrWay: "1", Month: "202611", Visits: 12, Total: 120000, Accepted: 120000, Claim: 80000, Cash: 10000, Account: 30000, Begin: 20261101, End: 20261130}},
+		"3301":           {Message: Mapping{Rows: []MappedItem{{ShopCode: "6901", ShopName: "阿莫西林胶囊", ListType: "101", Code: "XA01ABD075A002010100483", Begin: 20260101, End: 20991231}}}},
+		"3302":           {Message: Unmapping{Rows: []UnmappedItem{{Venue: "P43010000001", ShopCode: "6901", ListType: "101", Code: "XA01ABD075A002010100483"}}}},
+		"3505":           {Message: Sold{Rows: []SoldGoods{testSold()}}},
+		"3506":           {Message: Returned{Rows: []ReturnedGoods{testReturned()}}},
+		"5201":           {Message: VisitsQuery{PsnNo: "43010000000000001234", Begin: Stamp(testNow), End: Stamp(testNow.Add(time.Hour)), MedType: "41"}},
+		"5203":           {Message: SettlementQuery{PsnNo: "43010000000000001234", SetlID: "S1", MdtrtID: "M1"}},
+		"5204":           {Message: SettledLinesQuery{PsnNo: "43010000000000001234", SetlID: "S1", MdtrtID: "M1"}},
+		"9101":           {Message: Upload{File: []byte{80, 75, 3, 255}, Name: "st.zip", Venue: "P43010000001"}},
+		"9102":           {Message: Download{FileNo: "F1", Name: "st.zip", Venue: "P43010000001"}},
 		"2102-html-text": {Message: PharmacySettle{Dossier: angled()}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,6 +181,8 @@ func TestStrict(t *testing.T) {
 		"2601 without id":  {Call{Message: Reverse{PsnNo: "1", OriginalInfno: "2102"}, Operator: testOperator, InsuredArea: "430100"}, []string{"data.omsgid"}},
 		"2103 without ids": {Call{Message: Cancel{PsnNo: "1"}, Operator: testOperator, InsuredArea: "430100"}, []string{"data.setl_id", "data.mdtrt_id"}},
 		"page of none":     {Call{Message: DeltaQuery{}, Operator: testOperator}, []string{"data.limit"}},
+		"binding to self":  {Call{Message: selfBinding(), Operator: testOperator, InsuredArea: "430100"}, []string{"data.beneficiary", "data.relation"}},
+		"premium of none":  {Call{Message: PremiumReport{}, Operator: testOperator, InsuredArea: "430100"}, []string{"data.premium_id", "data.payer", "data.amount", "data.year", "data.paid_at"}},
 		"sign-in":          {Call{Message: SignIn{Operator: strings.Repeat("1", 21)}, Operator: testOperator}, []string{"signIn.opter_no", "signIn.mac", "signIn.ip"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -296,11 +327,14 @@ func TestPersonRows(t *testing.T) {
 
 // TestTagsAreRead: every member of every message has a rule, so that nothing leaves unchecked.
 func TestTagsAreRead(t *testing.T) {
-	for _, message := range []any{Request{}, SignIn{}, PersonQuery{}, DrugInfo{}, DrugDetail{}, DrugTrace{}, Cancel{}, Reverse{}, FamilyQuery{}} {
+	for _, message := range []any{Request{}, SignIn{}, PersonQuery{}, DrugInfo{}, DrugDetail{}, DrugTrace{}, Cancel{}, Reverse{}, FamilyQuery{},
+		SignOut{}, InstitutionQuery{}, DictionaryQuery{}, BenefitQuery{}, QuoteInfo{}, Register{}, Unregister{}, VisitInfo{}, Diagnosis{}, Fee{}, Unfees{},
+		ClinicQuote{}, ClinicSettle{}, ClinicCancel{}, totalsData{}, CheckDetails{}, Clearing{}, MappedItem{}, UnmappedItem{}, SoldGoods{},
+		ReturnedGoods{}, TraceCode{}, VisitsQuery{}, SettlementQuery{}, SettledLinesQuery{}, Upload{}, Download{}} {
 		kind := reflect.TypeOf(message)
 		for i := range kind.NumField() {
 			field := kind.Field(i)
-			if field.Tag.Get("wire") == "" && field.Name != "Input" {
+			if field.Tag.Get("wire") == "" && field.Name != "Input" && field.Type.Kind() != reflect.Slice {
 				t.Errorf("%s.%s has no rule", kind.Name(), field.Name)
 			}
 		}
@@ -329,4 +363,59 @@ func FuzzDecodeAnswer(f *testing.F) {
 		_, _ = DecodeSnapshotAnswer(answer)
 		_ = DecodeCancel(answer, "MSG")
 	})
+}
+
+func testBinding() BindingChange {
+	return BindingChange{
+		Request: settle.BindingRequest{
+			ID: "Q-1", Action: settle.BindingBind, Relation: settle.Parent, Rank: 1, Limit: settle.CapOf(50000), LimitAll: true,
+			ValidFrom: 20261201, ValidTo: 20271130, Operator: testOperator, At: testNow,
+		},
+		Giver: settle.Identity{PsnNo: "43010000000000005678", Area: "430100"}, Beneficiary: settle.Identity{PsnNo: "43010000000000001234", Area: "430100"},
+	}
+}
+
+func testUnbinding() BindingChange {
+	m := testBinding()
+	m.Request = settle.BindingRequest{ID: "Q-2", Action: settle.BindingUnbind, Binding: "B-9001", EndReason: "divorce"}
+	return m
+}
+
+func selfBinding() BindingChange {
+	m := testBinding()
+	m.Beneficiary, m.Request.Relation = m.Giver, ""
+	return m
+}
+
+func testPremium(cancel bool) PremiumReport {
+	m := testBinding()
+	return PremiumReport{
+		Premium: settle.Premium{ID: "PR-1", Kind: "resident", Year: 2027, Amount: 40000, At: testNow},
+		Payer:   m.Giver, Beneficiary: m.Beneficiary, Cancel: cancel,
+	}
+}
+
+// TestExtensionAnswers: what a centre says of a request is one of three words, and nothing else counts.
+func TestExtensionAnswers(t *testing.T) {
+	read := func(output string) *Answer { return &Answer{Output: json.RawMessage(output)} }
+	bound, err := DecodeBindingAnswer(read(`{"binding":{"binding_id":"B"},"state":"confirmed","reason":null}`))
+	if err != nil || bound.State != settle.RequestConfirmed || len(bound.Binding) == 0 {
+		t.Errorf("%+v, %v", bound, err)
+	}
+	refused, err := DecodeBindingAnswer(read(`{"binding":null,"state":"refused","reason":"不行"}`))
+	if err != nil || refused.Reason != "不行" || refused.Binding != nil {
+		t.Errorf("%+v, %v", refused, err)
+	}
+	paid, err := DecodePremiumAnswer(read(`{"premium_id":"PR-1","state":"pending"}`), "PR-1")
+	if err != nil || paid.State != settle.RequestPending {
+		t.Errorf("%+v, %v", paid, err)
+	}
+	for _, output := range []string{`null`, `{}`, `{"state":"perhaps"}`, `{"state":{"a":1}}`} {
+		if out, err := DecodeBindingAnswer(read(output)); err == nil {
+			t.Errorf("%s was read as %+v", output, out)
+		}
+	}
+	if out, err := DecodePremiumAnswer(read(`{"premium_id":"PR-2","state":"confirmed"}`), "PR-1"); err == nil {
+		t.Errorf("another premium: %+v", out)
+	}
 }

@@ -9,10 +9,12 @@ import (
 type action int
 
 const (
-	actFinish action = iota // nothing to send
-	actBook                 // 2102
-	actCancel               // 2103 of the booking
-	actUndo                 // 2601 of a message whose outcome is open
+	actFinish  action = iota // nothing to send
+	actBook                  // 2102
+	actCancel                // 2103 of the booking
+	actUndo                  // 2601 of a message whose outcome is open
+	actAsk                   // G103, as often as it takes: the request id makes it one request
+	actPremium               // G104, as often as it takes: the premium id makes it one payment
 )
 
 // step is the next message of a report.
@@ -29,6 +31,17 @@ func decide(d *settle.Dossier) step {
 		if books(message.Infno) && open(message.State) {
 			return step{action: actUndo, original: message}
 		}
+	}
+	switch d.Report.Kind {
+	case settle.ReportBinding:
+		return step{action: actAsk}
+	case settle.ReportPremium:
+		return step{action: actPremium}
+	case settle.ReportPremiumCancel:
+		if d.Premium != nil && d.Premium.Report == settle.ReportRefused {
+			return step{action: actFinish, note: "代缴没有在中心入账，无需上报"}
+		}
+		return step{action: actPremium}
 	}
 	booked, cancelled := accepted(d.Journal, nhsa.InfnoSettle), accepted(d.Journal, nhsa.InfnoCancel)
 	switch d.Report.Kind {
@@ -57,6 +70,10 @@ func decide(d *settle.Dossier) step {
 
 // books reports whether a message of this number changes the centre's book.
 func books(infno string) bool { return infno == nhsa.InfnoSettle || infno == nhsa.InfnoCancel }
+
+// repeats reports whether a message of this number may be sent again while an earlier copy is open, since its content
+// carries an id of its own.
+func repeats(infno string) bool { return infno == nhsa.InfnoBinding || infno == nhsa.InfnoPremium }
 
 // open reports whether a message may or may not have been booked. One that is still "sent" has lost its outcome on the
 // way to the journal, which comes to the same.

@@ -10,6 +10,8 @@
 //	settle    2102
 //	reverse   2103, where the settlement is booked
 //	refund    2103, then 2102 with the lines that are kept
+//	binding   G103 until the centre has answered, always with the same request id
+//	premium   G104 until the centre has decided, always with the same premium id
 //	unknown   2601 of the message that is open; only when that is confirmed may anything be booked again
 //
 // A message that never left may be sent again under a new id. A message whose outcome is unknown is first undone by its

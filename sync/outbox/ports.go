@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gongji/settle"
+	"gongji/sync/reconcile"
 )
 
 // Store is the durable side of the outbox. *ledger.Ledger is one. Every method that changes something returns after it
@@ -31,3 +32,11 @@ type Store interface {
 	// OutboxTotals counts the outbox for the metrics.
 	OutboxTotals(ctx context.Context) (settle.OutboxTotals, error)
 }
+
+// Prover finds out by reconciliation what became of a message that is open. *reconcile.Runner is one. An error proves
+// nothing.
+type Prover interface {
+	Prove(ctx context.Context, q reconcile.Question) (reconcile.Proof, error)
+}
+
+var _ Prover = (*reconcile.Runner)(nil)

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -47,7 +48,15 @@ func (r *run) step(ctx context.Context) (again bool) {
 	case actCancel:
 		message = nhsa.Cancel{PsnNo: r.dossier.Identity.PsnNo, SetlID: r.dossier.Booked.SetlID, MdtrtID: r.dossier.Booked.MdtrtID}
 	case actUndo:
+		if again, settled := r.prove(ctx, next); settled {
+			return again
+		}
 		message = nhsa.Reverse{PsnNo: r.dossier.Identity.PsnNo, Original: next.original.MsgID, OriginalInfno: next.original.Infno}
+	case actAsk, actPremium:
+		if message = r.extension(); message == nil {
+			r.unbuildable(ctx, settle.NewError(settle.BadRequest, errors.New("the report has no request")))
+			return false
+		}
 	}
 	operator := r.operator()
 	signNo, outcome, err := r.w.options.SignIns.Number(ctx, operator)
@@ -81,6 +90,12 @@ func (r *run) step(ctx context.Context) (again bool) {
 // operator is who stood at the till; the daemon's own reports where there is none, or none that fits the sign-in.
 func (r *run) operator() settle.Operator {
 	operator := r.dossier.Sale.Operator
+	if request := r.dossier.Request; request != nil {
+		operator = request.Operator
+	}
+	if premium := r.dossier.Premium; premium != nil {
+		operator = premium.Operator
+	}
 	if id, name := len([]rune(operator.ID)), len([]rune(operator.Name)); id > 0 && id <= 20 && name > 0 && name <= 50 {
 		return operator
 	}
@@ -105,6 +120,10 @@ func (r *run) conclude(ctx context.Context, next step, dispatch settle.Dispatch,
 		}
 	case next.action == actUndo:
 		again = r.undone(&result, next, outcome)
+	case next.action == actAsk:
+		r.asked(&result, outcome)
+	case next.action == actPremium:
+		r.paid(&result, outcome)
 	case outcome.Refused() && !client.MessageRepeated(outcome):
 		result.State, result.ReportState, result.Done = settle.DispatchRefused, settle.ReportRefused, true
 	case outcome.Result == nhsa.Answered && !outcome.Refused():
@@ -125,7 +144,7 @@ func (r *run) retry(result *settle.DispatchResult, state settle.DispatchState) {
 // state is what the report is while its message has settled nothing: unknown stays unknown.
 func (r *run) state() settle.ReportState {
 	for _, message := range r.dossier.Journal {
-		if books(message.Infno) && open(message.State) {
+		if (books(message.Infno) || repeats(message.Infno)) && open(message.State) {
 			return settle.ReportUnknown
 		}
 	}
@@ -173,7 +192,7 @@ func (r *run) booked(result *settle.DispatchResult, next step, outcome nhsa.Outc
 		}
 		return again
 	}
-	booking, err := nhsa.DecodeBooking(outcome.Answer, result.MsgID, &r.dossier)
+	booking, err := r.w.options.Client.DecodeBooking(outcome.Answer, result.MsgID, &r.dossier)
 	if err != nil || outcome.Answer.Code != nhsa.CodeDone && outcome.Answer.Code != codeWarning {
 		r.unknown(result)
 		result.Fault = "中心的结算应答不完整或金额自相矛盾，结果未明"
@@ -282,8 +301,8 @@ func (r *run) later(now time.Time) time.Time {
 
 // redact drops everything from a text that names the person.
 func (r *run) redact(text string) string {
-	id, card := r.dossier.Identity, r.dossier.Card
-	secrets := []string{id.PsnNo, id.IDNumber, id.Name, card.Number, card.Identifier, card.IDNumber}
+	id, other, card := r.dossier.Identity, r.dossier.Other, r.dossier.Card
+	secrets := []string{id.PsnNo, id.IDNumber, id.Name, other.PsnNo, other.IDNumber, other.Name, card.Number, card.Identifier, card.IDNumber}
 	return nhsa.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return s == "" })...)
 }
 

@@ -34,6 +34,10 @@ type sold struct {
 	card    settle.CardNumbers
 	sale    settle.Sale
 	figures settle.Figures
+	request *settle.BindingRequest
+	premium *settle.Premium
+	other   settle.Identity
+	answer  settle.DispatchResult // the last word on a request or premium
 }
 
 func newMemory(t testing.TB) *memory {
@@ -151,6 +155,7 @@ func (m *memory) Dossier(_ context.Context, id int64) (settle.Dossier, error) {
 	return settle.Dossier{
 		Report: report, Identity: s.person, Credential: settle.CredentialCard, Card: s.card, Sale: s.sale, Figures: s.figures,
 		At: time.Now(), ReceiptNo: "R" + report.Settlement, Booked: m.booked[report.Settlement], Journal: slices.Clone(m.journal[id]),
+		Request: s.request, Premium: s.premium, Other: s.other,
 	}, nil
 }
 
@@ -198,6 +203,9 @@ func (m *memory) FinishDispatch(_ context.Context, r settle.DispatchResult) erro
 		m.t.Errorf("outcome of %s, which was never begun", r.MsgID)
 	}
 	report := m.reports[r.Report-1]
+	if r.RequestState != "" {
+		m.contents[r.Report].answer = r
+	}
 	switch {
 	case r.Unbooked:
 		m.booked[report.Settlement] = nil

@@ -19,15 +19,20 @@ type Options struct {
 	Client     *nhsa.Client
 	SignIns    *nhsa.SignIns
 	Extensions nhsa.Extensions
+	Prover     Prover          // nil: what 2601 cannot undo stays unknown until a person resolves it
 	Operator   settle.Operator // signs in for probes and where a sale names no operator; default gongjid
 	Clock      func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	OnUpstream func(Event) // called after every step and when the line is lost or found; must not block
 
-	Parallel   int           // people worked on at once; default 8
-	LeastWait  time.Duration // first wait after a failure; default 500 ms
-	MostWait   time.Duration // longest wait after failures; default 5 min
+	Parallel  int           // people worked on at once; default 8
+	LeastWait time.Duration // first wait after a failure; default 500 ms
+	MostWait  time.Duration // longest wait after failures; default 5 min
+	// AskAgain is how long until a binding request that the centre has not decided is asked about again. 0: not at all;
+	// the report ends, the request stays pending, and the feed brings the binding when it is there. Asking again keeps
+	// the report open, so it is only for a store that holds nobody's sales back behind a request.
+	AskAgain   time.Duration
 	ProbeEvery time.Duration // between probes of a line that is down, growing to MostWait; default 5 s
 }
 

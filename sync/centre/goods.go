@@ -1,0 +1,163 @@
+package centre
+
+import (
+	"gongji/sync/nhsa"
+)
+
+// notes is what a message notes without money.
+type notes struct {
+	Sold     map[string]string `json:"sold,omitempty"` // trace code → receipt
+	Back     []string          `json:"back,omitempty"` // trace codes that came back
+	Mapped   map[string]string `json:"mapped,omitempty"`
+	Unmapped []string          `json:"unmapped,omitempty"`
+	Claims   []string          `json:"claims,omitempty"`
+}
+
+func (c *Centre) keepNotes(r *nhsa.Request, n *notes) error {
+	return c.record(entry{Kind: entryNotes, Notes: n, MsgID: r.MsgID})
+}
+
+func (c *Centre) note(n *notes) {
+	for code, receipt := range n.Sold {
+		c.traces[code] = receipt
+	}
+	for _, code := range n.Back {
+		delete(c.traces, code)
+	}
+	for key, code := range n.Mapped {
+		c.mapped[key] = code
+	}
+	for _, key := range n.Unmapped {
+		delete(c.mapped, key)
+	}
+	for _, key := range n.Claims {
+		c.claims[key] = true
+	}
+}
+
+// goodsResult is one row's outcome as the interface writes it.
+func goodsResult(fault string) map[string]any {
+	if fault == "" {
+		return map[string]any{"retRslt": "1", "msgRslt": ""}
+	}
+	return map[string]any{"retRslt": "0", "msgRslt": fault}
+}
+
+// insuredFault says why an insured row does not fit its settlement.
+func (c *Centre) insuredFault(venue, settledAs, setlID string) string {
+	if row := c.bySetl[setlID]; settledAs == nhsa.PaidInsured && (row == nil || row.Venue != venue || row.Undone) {
+		return "结算ID不存在"
+	}
+	return ""
+}
+
+// sold answers 3505 商品销售: each row is taken or refused by itself. A trace code is sold once.
+func (c *Centre) sold(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.Sold](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Input(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	taken := &notes{Sold: map[string]string{}}
+	var results []any
+	for i := range in.Rows {
+		row := &in.Rows[i]
+		fault := c.insuredFault(r.Venue, row.SettledAs, row.SetlID)
+		for _, trace := range row.Traces {
+			receipt, before := c.traces[trace.Code]
+			if _, now := taken.Sold[trace.Code]; now || before && receipt != r.Venue+"/"+row.Receipt {
+				fault = "追溯码重复"
+			}
+		}
+		if fault == "" {
+			for _, trace := range row.Traces {
+				taken.Sold[trace.Code] = r.Venue + "/" + row.Receipt
+			}
+		}
+		results = append(results, goodsResult(fault))
+	}
+	return map[string]any{"result": results}, c.keepNotes(r, taken)
+}
+
+// returned answers 3506 商品销售退货.
+func (c *Centre) returned(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.Returned](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Input(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	taken := &notes{}
+	var results []any
+	for i := range in.Rows {
+		row := &in.Rows[i]
+		fault := c.insuredFault(r.Venue, row.SettledAs, row.SetlID)
+		for _, trace := range row.Traces {
+			if c.traces[trace.Code] != r.Venue+"/"+row.SaleNo {
+				fault = "追溯码没有销售记录"
+			}
+		}
+		if fault == "" {
+			for _, trace := range row.Traces {
+				taken.Back = append(taken.Back, trace.Code)
+			}
+		}
+		results = append(results, goodsResult(fault))
+	}
+	return map[string]any{"result": results}, c.keepNotes(r, taken)
+}
+
+// mapping answers 3301 目录对照上传. A shop code that stands for something else already is refused: 3302 comes first.
+func (c *Centre) mapping(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.Mapping](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Input(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	taken := &notes{Mapped: map[string]string{}}
+	for _, row := range in.Rows {
+		key := r.Venue + "/" + row.ShopCode
+		if before, there := c.mapped[key]; there && before != row.Code {
+			return nil, refusal("[MAPPING] 目录已对照，请先撤销")
+		}
+		taken.Mapped[key] = row.Code
+	}
+	return done, c.keepNotes(r, taken)
+}
+
+// unmapping answers 3302 目录对照撤销.
+func (c *Centre) unmapping(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.Unmapping](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Input(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	gone := &notes{}
+	for _, row := range in.Rows {
+		key := r.Venue + "/" + row.ShopCode
+		if row.Venue != r.Venue || c.mapped[key] != row.Code {
+			return nil, refusal("[MAPPING] 没有这条目录对照")
+		}
+		gone.Unmapped = append(gone.Unmapped, key)
+	}
+	return done, c.keepNotes(r, gone)
+}

@@ -1,0 +1,222 @@
+package centre
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"gongji/settle"
+	"gongji/sync/feed"
+	"gongji/sync/nhsa"
+)
+
+// Desk is how this centre's counter for bindings behaves, for rehearsals. The zero value decides at once.
+type Desk struct {
+	Refuse  string // not empty: every request is refused with this reason
+	Pending int    // how often a request is answered "pending" before it is decided
+}
+
+// request is a G103 as it was decided, or waits to be. Bindings are those it changed, in the feed's form.
+type request struct {
+	ID       string              `json:"request_id"`
+	Venue    string              `json:"venue"`
+	MsgID    string              `json:"msgid"`
+	Content  json.RawMessage     `json:"content"`
+	State    settle.RequestState `json:"state"`
+	Reason   string              `json:"reason,omitempty"`
+	Asked    int                 `json:"asked"`
+	Binding  string              `json:"binding_id,omitempty"`
+	Bindings []json.RawMessage   `json:"bindings,omitempty"`
+	Serial   int64               `json:"serial"`
+}
+
+// askBinding answers G103. The same request id with the same content is the same request; its state is told again.
+func (c *Centre) askBinding(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.BindingInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if err := in.Check(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	content, err := json.Marshal(in.Data)
+	if err != nil {
+		return nil, err
+	}
+	now := &request{ID: in.Data.RequestID, Venue: r.Venue, MsgID: r.MsgID, Content: content, State: settle.RequestPending}
+	before := c.requests[r.Venue+"/"+in.Data.RequestID]
+	if before != nil {
+		if !bytes.Equal(before.Content, content) {
+			return nil, refusal("[REQUEST-CONFLICT] 申请编号已用于另一份申请")
+		}
+		if before.State != settle.RequestPending {
+			return c.requestAnswer(before)
+		}
+		now.Asked, now.Serial = before.Asked, before.Serial
+	}
+	if now.Serial == 0 {
+		now.Serial = c.nextSerial()
+	}
+	now.Asked++
+	if now.Asked > c.options.Desk.Pending {
+		if err := c.decideBinding(now, &in.Data); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.record(entry{Kind: entryRequest, Request: now}); err != nil {
+		return nil, err
+	}
+	return c.requestAnswer(now)
+}
+
+// decideBinding confirms or refuses a request and works out the bindings as they stand afterwards.
+func (c *Centre) decideBinding(now *request, ask *nhsa.BindingAsk) error {
+	refuse := func(reason string) error { now.State, now.Reason = settle.RequestRefused, reason; return nil }
+	if c.options.Desk.Refuse != "" {
+		return refuse(c.options.Desk.Refuse)
+	}
+	giver, beneficiary := c.people[ask.Giver], c.people[ask.Beneficiary]
+	if giver == nil || beneficiary == nil {
+		return refuse("未查询到参保人员信息")
+	}
+	var changed []settle.SnapshotBinding
+	existing := c.bindingOf(ask)
+	if ask.Action == string(settle.BindingBind) {
+		switch {
+		case existing != nil:
+			return refuse("双方已有共济绑定，不能重复绑定")
+		case c.accounts[ask.Giver] == nil:
+			return refuse("授权人没有个人账户")
+		case giver.Status.Locked() || beneficiary.Status.Locked():
+			return refuse("参保状态不能办理共济绑定")
+		}
+		changed = c.bind(now, ask)
+	} else {
+		if existing == nil {
+			return refuse("双方没有有效的共济绑定")
+		}
+		changed = c.alter(existing, ask)
+	}
+	now.State, now.Binding = settle.RequestConfirmed, changed[0].ID
+	for _, b := range changed {
+		encoded, err := feed.EncodeBinding(b)
+		if err != nil {
+			return err
+		}
+		now.Bindings = append(now.Bindings, encoded)
+	}
+	return nil
+}
+
+// bindingOf is the active binding that a request is about.
+func (c *Centre) bindingOf(ask *nhsa.BindingAsk) *binding {
+	for _, b := range c.bound[ask.Beneficiary] {
+		if b.Active && b.Giver == ask.Giver && b.Beneficiary == ask.Beneficiary && (ask.Binding == "" || ask.Binding == b.ID) {
+			return b
+		}
+	}
+	return nil
+}
+
+// bind is the new binding first, then those whose rank it moves.
+func (c *Centre) bind(now *request, ask *nhsa.BindingAsk) []settle.SnapshotBinding {
+	today := settle.DateOf(c.options.Clock())
+	b := settle.SnapshotBinding{
+		ID: fmt.Sprintf("B-%s-%010d", c.options.Area, now.Serial), Giver: ask.Giver, Beneficiary: ask.Beneficiary,
+		Relation: settle.Relation(ask.Relation), BoundAt: today, ValidFrom: today, Mode: settle.Direct, LimitAll: true, Active: true,
+	}
+	if ask.ValidFrom != nil {
+		b.ValidFrom = *ask.ValidFrom
+	}
+	if ask.ValidTo != nil {
+		b.ValidTo = *ask.ValidTo
+	}
+	if ask.Limit != nil {
+		b.Limit, b.LimitAll = settle.CapOf(ask.Limit.Amount), ask.Limit.Scope == "all"
+	}
+	return c.ranked(b, ask.Rank)
+}
+
+// alter is an existing binding as a request wants it, then those whose rank it moves.
+func (c *Centre) alter(existing *binding, ask *nhsa.BindingAsk) []settle.SnapshotBinding {
+	b := existing.SnapshotBinding
+	switch settle.BindingAction(ask.Action) {
+	case settle.BindingUnbind:
+		b.Active = false
+	case settle.BindingReorder:
+		return c.ranked(b, ask.Rank)
+	case settle.BindingLimit:
+		b.Limit = settle.Cap{}
+		if ask.Limit != nil {
+			b.Limit, b.LimitAll = settle.CapOf(ask.Limit.Amount), ask.Limit.Scope == "all"
+		}
+	}
+	return []settle.SnapshotBinding{b}
+}
+
+// ranked puts a binding at a place among the beneficiary's givers (0: the last) and numbers them anew from 1.
+func (c *Centre) ranked(b settle.SnapshotBinding, rank int) []settle.SnapshotBinding {
+	var others []settle.SnapshotBinding
+	for _, other := range c.bound[b.Beneficiary] {
+		if other.Active && other.Beneficiary == b.Beneficiary && other.ID != b.ID {
+			others = append(others, other.SnapshotBinding)
+		}
+	}
+	slices.SortFunc(others, func(x, y settle.SnapshotBinding) int {
+		return cmp.Or(cmp.Compare(x.Rank, y.Rank), cmp.Compare(x.ID, y.ID))
+	})
+	place := len(others)
+	if rank > 0 {
+		place = min(rank-1, place)
+	}
+	b.Rank = place + 1
+	changed := []settle.SnapshotBinding{b}
+	for i, other := range others {
+		want := i + 1
+		if i >= place {
+			want++
+		}
+		if other.Rank != want {
+			other.Rank = want
+			changed = append(changed, other)
+		}
+	}
+	return changed
+}
+
+// request takes a journalled request in.
+func (c *Centre) takeRequest(r *request) error {
+	var s settle.Snapshot
+	for _, raw := range r.Bindings {
+		b, err := feed.DecodeBinding(raw)
+		if err != nil {
+			return err
+		}
+		s.Bindings = append(s.Bindings, b)
+	}
+	if err := c.complete(&s); err != nil {
+		return err
+	}
+	c.seed(s)
+	c.requests[r.Venue+"/"+r.ID] = r
+	c.used[r.MsgID] = true
+	c.serial = max(c.serial, r.Serial)
+	return nil
+}
+
+func (c *Centre) requestAnswer(r *request) (any, error) {
+	out := nhsa.BindingAnswer{Binding: json.RawMessage("null"), State: r.State, Reason: r.Reason}
+	if b := c.bindings[r.Binding]; b != nil {
+		encoded, err := feed.EncodeBinding(b.SnapshotBinding)
+		if err != nil {
+			return nil, err
+		}
+		out.Binding = encoded
+	}
+	return out, nil
+}

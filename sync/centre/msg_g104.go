@@ -1,0 +1,125 @@
+package centre
+
+import (
+	"time"
+
+	"gongji/settle"
+	"gongji/sync/nhsa"
+)
+
+// premium is a relative's contribution that was paid from an account here.
+type premium struct {
+	ID          string     `json:"premium_id"`
+	Venue       string     `json:"venue"`
+	MsgID       string     `json:"msgid"`
+	Payer       string     `json:"payer"`
+	Beneficiary string     `json:"beneficiary"`
+	Kind        string     `json:"kind,omitempty"`
+	Year        int        `json:"year"`
+	Amount      settle.Fen `json:"amount"`
+	Pays        []Pay      `json:"pays"`
+	At          time.Time  `json:"at"`
+	Cancelled   bool       `json:"cancelled,omitempty"`
+}
+
+// payPremium answers G104. One premium id is paid once and cancelled once, however often it is reported.
+func (c *Centre) payPremium(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.PremiumInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if err := in.Check(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	d := &in.Data
+	answer := nhsa.PremiumAnswer{PremiumID: d.PremiumID, State: settle.RequestConfirmed}
+	before := c.premiums[r.Venue+"/"+d.PremiumID]
+	if before != nil && (before.Payer != d.Payer || before.Beneficiary != d.Beneficiary || before.Kind != d.Kind || before.Year != d.Year || before.Amount != d.Amount) {
+		return nil, refusal("[PREMIUM-CONFLICT] 代缴编号已用于另一笔代缴")
+	}
+	now := &premium{
+		ID: d.PremiumID, Venue: r.Venue, MsgID: r.MsgID, Payer: d.Payer, Beneficiary: d.Beneficiary, Kind: d.Kind, Year: d.Year,
+		Amount: d.Amount, At: c.tick(),
+	}
+	switch {
+	case d.Action == nhsa.PremiumCancel && before == nil:
+		answer.State, answer.Reason = settle.RequestRefused, "没有这笔代缴"
+		return answer, nil
+	case d.Action == nhsa.PremiumCancel:
+		if before.Cancelled {
+			return answer, nil
+		}
+		now.Pays, now.Cancelled = before.Pays, true
+	case before != nil && !before.Cancelled:
+		return answer, nil
+	case before != nil:
+		answer.State, answer.Reason = settle.RequestRefused, "这笔代缴已经撤销"
+		return answer, nil
+	default:
+		if answer.Reason = c.premiumFault(now); answer.Reason != "" {
+			answer.State = settle.RequestRefused
+			return answer, nil
+		}
+	}
+	return answer, c.record(entry{Kind: entryPremium, Premium: now})
+}
+
+// premiumFault plans the pays, or says why there are none. The payer's account comes first, then the other givers of the
+// beneficiary by rank; a contribution has no cash part.
+func (c *Centre) premiumFault(now *premium) string {
+	payer, beneficiary := c.people[now.Payer], c.people[now.Beneficiary]
+	if payer == nil || beneficiary == nil {
+		return "未查询到参保人员信息"
+	}
+	for _, other := range c.premiums {
+		if !other.Cancelled && other.Beneficiary == now.Beneficiary && other.Kind == now.Kind && other.Year == now.Year {
+			return "该年度保费已经缴过"
+		}
+	}
+	givers := c.givers(now.Beneficiary, settle.DateOf(now.At))
+	bound := false
+	left := now.Amount
+	for _, first := range []bool{true, false} {
+		for _, b := range givers {
+			if (b.Giver == now.Payer) != first {
+				continue
+			}
+			bound = bound || first
+			if from := c.accounts[b.Giver]; from != nil && from.Status == settle.StatusNormal {
+				taken := from.take(b.Giver, b.ID, min(left, b.left()), []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent})
+				now.Pays = append(now.Pays, taken...)
+				left -= sum(taken)
+			}
+		}
+	}
+	switch {
+	case !bound:
+		return "代缴人与被代缴人没有共济绑定"
+	case left > 0:
+		return "代缴人账户余额不足"
+	}
+	return ""
+}
+
+// takePremium takes a journalled payment or cancellation in.
+func (c *Centre) takePremium(p *premium) error {
+	for _, pay := range p.Pays {
+		if c.accounts[pay.PsnNo] == nil {
+			return errStrangePay
+		}
+	}
+	sign := settle.Fen(1)
+	if p.Cancelled {
+		sign = -1
+	}
+	c.move(p.Pays, sign)
+	c.premiums[p.Venue+"/"+p.ID] = p
+	c.used[p.MsgID] = true
+	if p.At.After(c.last) {
+		c.last = p.At
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package centre
+
+import (
+	"fmt"
+	"time"
+
+	"gongji/settle"
+	"gongji/sync/nhsa"
+)
+
+// file is an uploaded file or a result, in memory until it ends. A restart loses them, and the venue uploads again.
+type file struct {
+	name, venue string
+	data        []byte
+	until       time.Time
+}
+
+// rawFile is an answer that is no envelope.
+type rawFile []byte
+
+// Limits of the files that are kept.
+const (
+	fileLife = 24 * time.Hour
+	maxFiles = 256
+)
+
+func (c *Centre) keepFile(venue, name string, data []byte) (map[string]any, error) {
+	now := c.options.Clock()
+	for no, f := range c.files {
+		if !f.until.After(now) {
+			delete(c.files, no)
+		}
+	}
+	if len(c.files) >= maxFiles {
+		return nil, refusal("[FILE] 文件太多，请稍后再传")
+	}
+	no := fmt.Sprintf("F%s%012d", c.options.Area, c.nextSerial())
+	f := &file{name, venue, data, now.Add(fileLife)}
+	c.files[no] = f
+	return map[string]any{"file_qury_no": no, "filename": name, "fixmedins_code": venue, "dld_endtime": nhsa.Stamp(f.until)}, nil
+}
+
+func (c *Centre) fileOf(no, venue string) (*file, error) {
+	f := c.files[no]
+	if f == nil || f.venue != venue || !f.until.After(c.options.Clock()) {
+		return nil, refusal("[FILE] 文件不存在或已过期")
+	}
+	return f, nil
+}
+
+// upload answers 9101 文件上传.
+func (c *Centre) upload(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.UploadInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Data.Input(); err != nil || in.Data.Venue != r.Venue {
+		return nil, refusal("[FORMAT] 文件、文件名或机构编号不合规范")
+	}
+	return c.keepFile(r.Venue, in.Data.Name, in.Data.File)
+}
+
+// download answers 9102 文件下载 with the file itself.
+func (c *Centre) download(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.DownloadInput](r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.fileOf(in.Data.FileNo, r.Venue)
+	if err != nil || f.name != in.Data.Name {
+		return nil, refusal("[FILE] 文件不存在或已过期")
+	}
+	return rawFile(f.data), nil
+}
+
+// rowsOf are the venue's rows that count, by the centre's setl_time. Empty insurance or type: any.
+func (c *Centre) rowsOf(venue, insurance, clrType string, begin, end settle.Date) (rows []*Row) {
+	for _, row := range c.rows {
+		day := settle.DateOf(row.At)
+		if row.Venue == venue && !row.Undone && day >= begin && day <= end &&
+			(insurance == "" || row.Insurance == insurance) && (clrType == "" || row.clrType() == clrType) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// totals answers 3201 对总账.
+func (c *Centre) totals(r *nhsa.Request) (any, error) {
+	asked, told, err := nhsa.ReadTotals(r.Input)
+	if err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	var mine nhsa.Totals
+	if asked.Office == c.options.Area {
+		for _, row := range c.rowsOf(r.Venue, asked.Insurance, asked.ClrType, asked.Begin, asked.End) {
+			mine.Total += row.Figures.Total
+			mine.Fund += c.fundSum(row.Figures)
+			mine.Account += row.Figures.Own + row.Figures.Shared
+			mine.Cash += row.Figures.Cash
+			mine.Count++
+		}
+	}
+	result, text := nhsa.ResultEqual, "平"
+	last := asked.Account == mine.Account
+	if told == nhsa.SumCash {
+		last = asked.Cash == mine.Cash
+	}
+	switch {
+	case mine.Count > asked.Count:
+		result, text = nhsa.ResultCentreOnly, "中心多"
+	case mine.Count < asked.Count:
+		result, text = nhsa.ResultVenueOnly, "机构多"
+	case asked.Total != mine.Total || asked.Fund != mine.Fund || !last:
+		result, text = nhsa.ResultDifferent, "金额不符"
+	}
+	return map[string]any{"stmtinfo": map[string]any{"setl_optins": asked.Office, "stmt_rslt": result, "stmt_rslt_dscr": text}}, nil
+}
+
+// details answers 3202 对明细账: the result has a row for each row of either side.
+func (c *Centre) details(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.CheckDetailsInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Data.Input(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	uploaded, err := c.fileOf(in.Data.FileNo, r.Venue)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := nhsa.DecodeStatement(uploaded.data)
+	if err != nil {
+		return nil, refusal("[FILE] 明细文件读不懂：" + err.Error())
+	}
+	if len(theirs) != in.Data.Count {
+		return nil, refusal("[FILE] 明细文件的笔数与报文不符")
+	}
+	var mine []*Row
+	if in.Data.Office == c.options.Area {
+		mine = c.rowsOf(r.Venue, "", in.Data.ClrType, in.Data.Begin, in.Data.End)
+	}
+	d := nhsa.DefaultDialect()
+	data, err := nhsa.EncodeResults("result.txt", c.compare(mine, theirs), &d)
+	if err != nil {
+		return nil, err
+	}
+	info, err := c.keepFile(r.Venue, "result.zip", data)
+	return map[string]any{"fileinfo": info}, err
+}
+
+func (c *Centre) compare(mine []*Row, theirs []nhsa.StatementRow) (results []nhsa.ResultRow) {
+	have := make(map[string]nhsa.StatementRow, len(theirs))
+	for _, row := range theirs {
+		have[row.SetlID] = row
+	}
+	for _, row := range mine {
+		f := row.Figures
+		result := nhsa.ResultRow{
+			PsnNo: row.PsnNo, MdtrtID: row.MdtrtID, SetlID: row.SetlID, MsgID: row.MsgID, Result: nhsa.ResultEqual, Refund: row.Cancels != "",
+			Total: f.Total, Fund: c.fundSum(f), Account: f.Own + f.Shared,
+		}
+		their, there := have[row.SetlID]
+		delete(have, row.SetlID)
+		switch {
+		case !there:
+			result.Result, result.Note = nhsa.ResultCentreOnly, "机构无此记录"
+		case their.Total != result.Total || their.Fund != result.Fund || their.Account != result.Account:
+			result.Result, result.Note = nhsa.ResultDifferent, "金额不符"
+		}
+		results = append(results, result)
+	}
+	for _, row := range theirs {
+		if _, left := have[row.SetlID]; left {
+			results = append(results, nhsa.ResultRow{
+				PsnNo: row.PsnNo, MdtrtID: row.MdtrtID, SetlID: row.SetlID, Result: nhsa.ResultVenueOnly, Refund: row.Refund, Note: "中心无此记录",
+			})
+		}
+	}
+	return results
+}
+
+// clearing answers 3203 清算申请. A month is claimed once for each clearing type.
+func (c *Centre) clearing(r *nhsa.Request) (any, error) {
+	in, err := input[nhsa.ClearingInput](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.booking(r); err != nil {
+		return nil, err
+	}
+	if _, _, err := in.Data.Input(); err != nil {
+		return nil, refusal("[FORMAT] " + err.Error())
+	}
+	key := r.Venue + "/" + in.Data.Month + "/" + in.Data.ClrType
+	if c.claims[key] {
+		return nil, refusal("[CLEARING] 该月已申请清算")
+	}
+	var total settle.Fen
+	for _, row := range c.rowsOf(r.Venue, "", in.Data.ClrType, in.Data.Begin, in.Data.End) {
+		total += row.Figures.Total
+	}
+	if total != settle.Fen(in.Data.Total) {
+		return nil, refusal("[CLEARING] 医疗费总额与中心不符，请先对账")
+	}
+	event := fmt.Sprintf("E%s%012d", c.options.Area, c.nextSerial())
+	return map[string]any{"result": map[string]any{"clr_appy_evt_id": event}}, c.keepNotes(r, &notes{Claims: []string{key}})
+}
