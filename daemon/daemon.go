@@ -16,11 +16,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"gongji/cardreader"
-	"gongji/config"
 	"gongji/daemon/console"
 	"gongji/daemon/health"
 	"gongji/daemon/localapi"
@@ -39,8 +39,10 @@ type Daemon struct {
 	ledger   *ledger.Ledger
 	up       *upstream
 	readers  []*cardreader.Reader
+	named    []session.NamedReader
 	session  *session.Session
 	api      *localapi.Server
+	tokens   *localapi.TokenStore
 	metrics  *metricsServer
 	health   *health.Tracker
 	clocks   *health.ClockWatch
@@ -106,26 +108,28 @@ func (d *Daemon) openLedger(ctx context.Context) error {
 }
 
 func (d *Daemon) openReaders(context.Context) error {
-	for _, r := range d.o.Config.Cards() {
+	devices := d.o.Config.Cards()
+	roles := slices.Repeat([]cardreader.Role{cardreader.RoleCard}, len(devices))
+	if r, set := d.o.Config.Identity(); set {
+		devices, roles = append(devices, r), append(roles, cardreader.RoleID)
+	}
+	for i, r := range devices {
 		reader, err := cardreader.New(cardreader.Options{
-			Name: r.Name, Terminal: r.Terminal, Kind: r.Kind, Port: r.Port, Baud: r.Baud, Role: cardreader.RoleCard,
+			Name: r.Name, Terminal: r.Terminal, Kind: r.Kind, Port: r.Port, Baud: r.Baud, Slot: r.Slot, Role: roles[i],
 			Logger: d.o.Logger, Registerer: d.o.Registry, Clock: d.o.Clock,
 		})
 		if err != nil {
 			return err
 		}
 		d.readers = append(d.readers, reader)
+		d.named = append(d.named, session.NamedReader{Name: r.Name, Terminal: r.Terminal, Role: roles[i], Reader: reader})
 	}
 	return nil
 }
 
 func (d *Daemon) openSession(context.Context) error {
-	named := make([]session.NamedReader, len(d.readers))
-	for i, r := range d.o.Config.Cards() {
-		named[i] = session.NamedReader{Name: r.Name, Terminal: r.Terminal, Role: cardreader.RoleCard, Reader: d.readers[i]}
-	}
 	s, err := session.New(session.Options{
-		Readers: named, Ledger: d.ledger, Centre: d.up, Venue: VenueOf(d.o.Config), Clock: d.o.Clock,
+		Readers: d.named, Ledger: d.ledger, Centre: d.up, Venue: VenueOf(d.o.Config), Clock: d.o.Clock,
 		Logger: d.o.Logger, Registerer: d.o.Registry, RefreshTimeout: d.o.Config.Upstream.Timeout,
 	})
 	if err != nil {
@@ -138,12 +142,12 @@ func (d *Daemon) openSession(context.Context) error {
 
 func (d *Daemon) openAPI(context.Context) error {
 	c := d.o.Config
-	tokens, err := localapi.OpenTokens(c.Data)
-	if err != nil {
+	var err error
+	if d.tokens, err = localapi.OpenTokens(c.Data); err != nil {
 		return fmt.Errorf("tokens: %w", err)
 	}
 	d.api, err = localapi.New(localapi.Options{
-		Session: d.session, Tokens: tokens, Health: readiness{d.health}, Listen: c.Listen.API, Unix: c.Listen.Unix,
+		Session: d.session, Tokens: d.tokens, Health: readiness{d.health}, Listen: c.Listen.API, Unix: c.Listen.Unix,
 		AllowOrigins: c.AllowOrigins, Version: d.o.Version, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
 		RuleSource: d.ruleSource,
 	})
@@ -231,9 +235,6 @@ func (d *Daemon) Close() error {
 	})
 	return d.closeErr
 }
-
-// Tokens is the store of POS tokens in a data directory.
-func Tokens(c *config.Config) (*localapi.TokenStore, error) { return localapi.OpenTokens(c.Data) }
 
 // reported passes what became of a report on to the event streams.
 func (d *Daemon) reported(event outbox.Event) {

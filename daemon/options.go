@@ -54,10 +54,10 @@ func Supported(c *config.Config) error {
 		}
 	}
 	for _, r := range c.Cards() {
-		need(slices.Contains(cardreader.Kinds(), r.Kind), "reader.kind", r.Kind)
+		need(r.Kind == cardreader.KindGemPC || r.Kind == cardreader.KindACS, "reader.kind", r.Kind)
 	}
 	if r, set := c.Identity(); set {
-		need(false, "id_reader.kind", r.Kind)
+		need(r.Kind == cardreader.KindSDT, "id_reader.kind", r.Kind)
 	}
 	if r, set := c.Codes(); set {
 		need(false, "scanner.kind", r.Kind)

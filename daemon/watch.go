@@ -53,6 +53,7 @@ func (d *Daemon) look(ctx context.Context) {
 	last := settle.Date(d.o.Config.Venue.AgreementUntil)
 	today := settle.DateOf(d.o.Clock())
 	d.health.Put(last == 0 || last < today.AddDays(agreementNotice), health.AgreementEnds, "", health.Args{"day": last.String()})
+	d.health.Put(d.tokens.Fault() != nil, health.TokensBroken, "", nil)
 	d.lookAtOutbox(ctx)
 }
 
@@ -61,7 +62,9 @@ func (d *Daemon) lookAtOutbox(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	d.health.Put(err != nil, health.StoreBroken, "", nil)
+	fault := d.ledger.WriteFault()
+	d.health.Put(settle.CodeOf(fault) == settle.StoreFull && fault != nil, health.StoreFull, "", nil)
+	d.health.Put(err != nil || fault != nil && settle.CodeOf(fault) != settle.StoreFull, health.StoreBroken, "", nil)
 	if err != nil {
 		return
 	}

@@ -20,7 +20,9 @@ const (
 	ChainUnverified Code = "CHAIN_UNVERIFIED"
 	ChainBroken     Code = "CHAIN_BROKEN"
 	StoreBroken     Code = "STORE_BROKEN"
+	StoreFull       Code = "STORE_FULL"
 	AgreementEnds   Code = "AGREEMENT_ENDS"
+	TokensBroken    Code = "TOKENS_BROKEN"
 )
 
 // Severity says how much a warning matters to the counter.
@@ -84,11 +86,18 @@ var Kinds = map[Code]Kind{
 		Remedy: Words{"清理磁盘；不要删除账本文件夹里的任何文件。", "Free space; never delete anything inside the ledger's folder."},
 	},
 	DiskFull: {
-		Severity: Blocking,
-		Title:    Words{"磁盘已满，不能结算", "The disk is full; nothing can be settled"},
-		Text:     Words{"账本所在磁盘只剩 {free}，低于安全余量 {limit}。", "Only {free} are left on the disk of the ledger, less than the {limit} it needs to be safe."},
+		Severity: Warning,
+		Title:    Words{"磁盘就要写满了", "The disk is about to be full"},
+		Text:     Words{"账本所在磁盘只剩 {free}，低于安全余量 {limit}；写满后不能结算。", "Only {free} are left on the disk of the ledger, less than the {limit} it needs to be safe; once it is full nothing can be settled."},
 		Cause:    Words{"日志、备份或其他软件占满磁盘。", "Logs, backups or other software have filled the disk."},
 		Remedy:   Words{"立即清理磁盘；不要删除账本文件夹里的任何文件。腾出空间后自动恢复。", "Free space now; never delete anything inside the ledger's folder. It recovers by itself."},
+	},
+	StoreFull: {
+		Severity: Blocking,
+		Title:    Words{"磁盘已满，不能结算", "The disk is full; nothing can be settled"},
+		Text:     Words{"最近一次写入因磁盘已满而失败，没有扣款。", "The last write failed because the disk is full; nothing was settled."},
+		Cause:    Words{"日志、备份或其他软件占满磁盘。", "Logs, backups or other software have filled the disk."},
+		Remedy:   Words{"立即清理磁盘；不要删除账本文件夹里的任何文件。腾出空间后再结算一次即恢复。", "Free space now; never delete anything inside the ledger's folder. The next settlement that succeeds clears this."},
 	},
 	ClockJump: {
 		Severity: Warning,
@@ -145,6 +154,13 @@ var Kinds = map[Code]Kind{
 		Text:     Words{"最近一次写入失败。", "The last write failed."},
 		Cause:    Words{"磁盘损坏、只读，或权限被改动。", "A damaged or read-only disk, or changed permissions."},
 		Remedy:   Words{"运行 gongjid check 查明原因，修好后自动恢复。", "Run gongjid check to find out; it recovers by itself once repaired."},
+	},
+	TokensBroken: {
+		Severity: Blocking,
+		Title:    Words{"收银台令牌文件损坏", "The file of tokens is damaged"},
+		Text:     Words{"令牌文件 tokens.json 读不出来，所有收银台都会被拒绝。", "tokens.json cannot be read; every till is refused."},
+		Cause:    Words{"磁盘故障，或文件被手工改动。", "A failing disk, or a file that was edited by hand."},
+		Remedy:   Words{"从备份恢复 tokens.json；或删除它并用 gongjid pos add 重新发放令牌。", "Restore tokens.json from the backup, or remove it and make new tokens with gongjid pos add."},
 	},
 	AgreementEnds: {
 		Severity: Notice,

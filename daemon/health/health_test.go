@@ -175,16 +175,16 @@ func TestReadiness(t *testing.T) {
 	if r := tracker.Readiness(); !r.Ready || r.Status != StatusWarning {
 		t.Errorf("offline: %+v", r)
 	}
-	tracker.Set(DiskFull, "", Args{"free": "3 MiB", "limit": "64 MiB"})
+	tracker.Set(StoreFull, "", nil)
 	if r := tracker.Readiness(); r.Ready || r.Status != StatusBlocked || len(r.Warnings) != 2 {
 		t.Errorf("full: %+v", r)
 	}
 	tracker.Clear(CentreOffline, "")
-	want := `{"ready":false,"status":"blocked","warnings":[{"code":"DISK_FULL","severity":"blocking","since":"2026-11-22T10:01:00Z",` +
-		`"title":"磁盘已满，不能结算","text":"账本所在磁盘只剩 3 MiB，低于安全余量 64 MiB。","cause":"日志、备份或其他软件占满磁盘。",` +
-		`"remedy":"立即清理磁盘；不要删除账本文件夹里的任何文件。腾出空间后自动恢复。","english":{"title":"The disk is full; nothing can be settled",` +
-		`"text":"Only 3 MiB are left on the disk of the ledger, less than the 64 MiB it needs to be safe.","cause":"Logs, backups or other software have filled the disk.",` +
-		`"remedy":"Free space now; never delete anything inside the ledger's folder. It recovers by itself."}}]}`
+	want := `{"ready":false,"status":"blocked","warnings":[{"code":"STORE_FULL","severity":"blocking","since":"2026-11-22T10:01:00Z",` +
+		`"title":"磁盘已满，不能结算","text":"最近一次写入因磁盘已满而失败，没有扣款。","cause":"日志、备份或其他软件占满磁盘。",` +
+		`"remedy":"立即清理磁盘；不要删除账本文件夹里的任何文件。腾出空间后再结算一次即恢复。","english":{"title":"The disk is full; nothing can be settled",` +
+		`"text":"The last write failed because the disk is full; nothing was settled.","cause":"Logs, backups or other software have filled the disk.",` +
+		`"remedy":"Free space now; never delete anything inside the ledger's folder. The next settlement that succeeds clears this."}}]}`
 	if got := text(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -70,7 +70,8 @@ type SplitAnswer struct {
 // QuoteAnswer is what a settlement would do now.
 type QuoteAnswer struct {
 	SplitAnswer
-	Digest string `json:"digest" doc:"Of all the quote depended on; send it as quote_digest"`
+	Digest      string             `json:"digest" doc:"Of all the quote depended on; send it as quote_digest"`
+	Explanation *ExplanationAnswer `json:"explanation,omitempty" doc:"Where it was asked for"`
 }
 
 // ReturnedAnswer is what was given back so far.
@@ -166,6 +167,9 @@ func abs(f settle.Fen) settle.Fen { return max(f, -f) }
 
 // why says in Chinese why an account paid, and what stopped it short of the rest.
 func why(p *settle.Posting, plan *settle.Plan) string {
+	if p.Pot == settle.PotAgency {
+		return whyPot(p.Pot)
+	}
 	text := "本人个人账户支付。"
 	if shared(&p.Party) {
 		text = "家庭共济：由" + p.Relation.GiverTitle() + "的个人账户支付。"
@@ -194,7 +198,7 @@ func settlementAnswer(x *settle.Settlement) SettlementAnswer {
 		SettlementID: x.ID, SaleID: x.Sale.ID, State: x.State(), Report: string(reportOf(x.Report)), At: x.At.In(settle.Beijing), Day: x.Day.String(),
 		POS: x.Sale.POS, Terminal: x.Sale.Terminal, Operator: x.Sale.Operator.ID, MedType: x.Sale.MedType, Holder: x.Presence.MaskedHolder,
 		SplitAnswer: splitAnswer(x.Figures, x.Postings, x.Skipped, &x.Plan), ReceiptNo: x.ReceiptNo, Digest: x.Digest,
-		Returned: ReturnedAnswer{yuan(x.Refunded.Total), yuan(x.Refunded.Fund), yuan(x.Refunded.Own), yuan(x.Refunded.Shared), yuan(x.Refunded.Cash)},
+		Returned: returnedAnswer(&x.Refunded),
 	}
 	answer.Policy, answer.LedgerAgeS = PolicyAnswer(x.Policy), int64(x.LedgerAge.Seconds())
 	answer.Offline, answer.AtRisk = x.Offline, yuan(x.AtRisk)
@@ -216,7 +220,7 @@ func returnAnswer(x *settle.Return) ReturnAnswer {
 		ReceiptNo: x.ReceiptNo,
 	}
 	for i := range answer.Postings {
-		answer.Postings[i].Why = ""
+		answer.Postings[i].Why = whyPot(x.Postings[i].Pot)
 	}
 	for i, line := range x.Lines {
 		answer.Lines[i] = ReturnedLineAnswer{line.ID, line.Quantity}
@@ -241,4 +245,8 @@ func answered[T any](body T, replayed bool) *created[T] {
 		return &created[T]{Status: 200, Replay: "true", Body: body}
 	}
 	return &created[T]{Status: 201, Body: body}
+}
+
+func returnedAnswer(f *settle.Figures) ReturnedAnswer {
+	return ReturnedAnswer{yuan(f.Total), yuan(f.Fund), yuan(f.Own), yuan(f.Shared), yuan(f.Cash)}
 }

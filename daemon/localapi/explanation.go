@@ -2,34 +2,56 @@ package localapi
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"gongji/settle"
 )
 
-// TrialAnswer is one account that was looked at.
-type TrialAnswer struct {
-	Source     string        `json:"source" enum:"own,shared"`
-	Holder     string        `json:"holder" doc:"Masked name"`
-	Relation   string        `json:"relation,omitempty"`
-	GiverRef   string        `json:"giver_ref,omitempty"`
-	Pot        string        `json:"pot,omitempty"`
-	Payable    Yuan          `json:"payable" doc:"Of the bill, when this account's turn came"`
-	Available  *Yuan         `json:"available,omitempty" doc:"Of the account; a relative's is shown to a manager only"`
-	Taken      Yuan          `json:"taken"`
-	Reason     settle.Reason `json:"reason,omitempty" doc:"Why it paid nothing, or less than payable"`
-	Message    string        `json:"message" doc:"Chinese"`
-	Rule       string        `json:"rule" doc:"The policy key that decided"`
-	RuleSource string        `json:"rule_source,omitempty" doc:"Where the policy has it from"`
+// RuleAnswer is the rule that decided, and where it stands.
+type RuleAnswer struct {
+	Rule       string   `json:"rule" doc:"The policy key that decided"`
+	RuleSource string   `json:"rule_source,omitempty" doc:"Where the policy has it from"`
+	Titles     []string `json:"titles,omitempty" doc:"Of the documents"`
+	Confidence string   `json:"confidence,omitempty" doc:"gov, press, secondary, or assumed where no source was found"`
+	Basis      string   `json:"basis,omitempty" doc:"The source in one Chinese line"`
 }
 
-// ExplanationAnswer is every account that was tried for a settlement.
+// TrialAnswer is one account that was looked at.
+type TrialAnswer struct {
+	Source    string        `json:"source" enum:"own,shared"`
+	Holder    string        `json:"holder" doc:"Masked name"`
+	Relation  string        `json:"relation,omitempty"`
+	GiverRef  string        `json:"giver_ref,omitempty"`
+	Pot       string        `json:"pot,omitempty"`
+	Payable   Yuan          `json:"payable" doc:"Of the bill, when this account's turn came"`
+	Available *Yuan         `json:"available,omitempty" doc:"Of the account; a relative's is shown to a manager only"`
+	Taken     Yuan          `json:"taken"`
+	Reason    settle.Reason `json:"reason,omitempty" doc:"Why it paid nothing, or less than payable"`
+	Message   string        `json:"message" doc:"Chinese, for the cashier"`
+	English   string        `json:"english" doc:"For the integrator"`
+	RuleAnswer
+}
+
+// UnpayableAnswer is a part of the bill that no account may pay, or the cash as a whole.
+type UnpayableAnswer struct {
+	Line    string        `json:"line,omitempty" doc:"Left out: the cash of the whole bill"`
+	Amount  Yuan          `json:"amount"`
+	Reason  settle.Reason `json:"reason,omitempty"`
+	Message string        `json:"message" doc:"Chinese"`
+	English string        `json:"english"`
+	RuleAnswer
+}
+
+// ExplanationAnswer is every account that was tried for a settlement, and what was left for cash.
 type ExplanationAnswer struct {
-	SettlementID string        `json:"settlement_id"`
-	Policy       PolicyAnswer  `json:"policy"`
-	Trials       []TrialAnswer `json:"trials"`
-	CashDue      Yuan          `json:"cash_due"`
+	SettlementID string            `json:"settlement_id,omitempty" doc:"Left out: of a quote"`
+	Policy       PolicyAnswer      `json:"policy"`
+	Trials       []TrialAnswer     `json:"trials"`
+	Cash         []UnpayableAnswer `json:"cash" doc:"The lines that no account may pay, then the cash as a whole"`
+	CashDue      Yuan              `json:"cash_due"`
 }
 
 type explanationOutput struct{ Body ExplanationAnswer }
@@ -40,50 +62,60 @@ func (s *Server) addExplanation(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		return &explanationOutput{Body: s.explain(&found, callOf(ctx).manager())}, nil
+		explained, err := s.o.Session.Explain(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		answer := s.explain(explained, partiesOf(&found), found.Policy, callOf(ctx).manager())
+		answer.SettlementID, answer.CashDue = found.ID, yuan(found.Figures.Cash)
+		return &explanationOutput{Body: answer}, nil
 	})
 }
 
-// explain shows the trials of the stored plan.
-func (s *Server) explain(x *settle.Settlement, manager bool) ExplanationAnswer {
-	parties := partiesOf(x)
-	answer := ExplanationAnswer{
-		SettlementID: x.ID, Policy: PolicyAnswer(x.Policy), CashDue: yuan(x.Figures.Cash), Trials: make([]TrialAnswer, len(x.Plan.Trials)),
-	}
-	for i := range x.Plan.Trials {
-		t := &x.Plan.Trials[i]
-		party := parties[t.Account]
+// explain shows explanations to a till, with the names it may see.
+func (s *Server) explain(explained []settle.Explanation, parties map[settle.PersonID]settle.Party, policy settle.PolicyRef, manager bool) ExplanationAnswer {
+	answer := ExplanationAnswer{Policy: PolicyAnswer(policy), Trials: []TrialAnswer{}, Cash: []UnpayableAnswer{}}
+	for i := range explained {
+		e := &explained[i]
+		rule := s.ruleAnswer(policy, e)
+		if e.Account == "" {
+			answer.Cash = append(answer.Cash, UnpayableAnswer{
+				Line: e.Line, Amount: yuan(e.Payable), Reason: e.Reason, Message: e.Chinese, English: e.English, RuleAnswer: rule,
+			})
+			continue
+		}
+		party := parties[e.Account]
 		trial := TrialAnswer{
-			Source: "shared", Holder: party.Masked, Relation: string(party.Relation), GiverRef: party.GiverRef, Pot: string(t.Pot),
-			Payable: yuan(t.Payable), Taken: yuan(t.Taken), Reason: t.Reason, Message: stopped(t), Rule: t.Rule,
+			Source: "own", Holder: party.Masked, Relation: string(party.Relation), GiverRef: party.GiverRef, Pot: string(e.Pot),
+			Payable: yuan(e.Payable), Taken: yuan(e.Taken), Reason: e.Reason, Message: e.Chinese, English: e.English, RuleAnswer: rule,
 		}
-		if t.Own {
-			trial.Source = "own"
+		if !e.Own {
+			trial.Source = "shared"
 		}
-		if t.Own || manager {
-			trial.Available = yuanOf(t.Available)
+		if e.Own || manager {
+			trial.Available = yuanOf(e.Available)
+		} else {
+			trial.Message, trial.English = withoutBalance(e)
 		}
-		if s.o.RuleSource != nil {
-			trial.RuleSource = s.o.RuleSource(x.Policy, t.Rule)
-		}
-		answer.Trials[i] = trial
+		answer.Trials = append(answer.Trials, trial)
 	}
 	return answer
 }
 
-// stopped says in Chinese why an account paid what it paid and no more.
-func stopped(t *settle.Trial) string {
-	switch {
-	case t.Reason != "":
-		return settle.ReasonSentences[t.Reason].Message
-	case t.Payable == 0:
-		return "账单上没有这个账户可以支付的部分。"
-	case t.Taken == t.Payable:
-		return "已付清可付部分。"
-	case t.Taken == 0:
-		return "这个账户不能支付。"
+// withoutBalance are the sentences about a relative's account without what the account had: no cashier's business.
+func withoutBalance(e *settle.Explanation) (chinese, english string) {
+	_, why, _ := strings.Cut(e.Chinese, "：")
+	_, whyEnglish, _ := strings.Cut(e.English, ": ")
+	return fmt.Sprintf("共济账户（%s）轮到时账单可付 %s 元，实付 %s 元：%s", e.Relation, e.Payable, e.Taken, why),
+		fmt.Sprintf("%s yuan were payable from the giver's account and %s were taken: %s", e.Payable, e.Taken, whyEnglish)
+}
+
+func (s *Server) ruleAnswer(policy settle.PolicyRef, e *settle.Explanation) RuleAnswer {
+	answer := RuleAnswer{Rule: e.Rule, Titles: e.Source.Titles, Confidence: string(e.Source.Confidence), Basis: e.Source.Text()}
+	if s.o.RuleSource != nil {
+		answer.RuleSource = s.o.RuleSource(policy, e.Rule)
 	}
-	return "可用的钱已用完。"
+	return answer
 }
 
 // partiesOf are the account holders that a settlement names.

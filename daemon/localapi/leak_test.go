@@ -34,8 +34,14 @@ func TestNothingLeaks(t *testing.T) {
 			_, _ = r.wire.Write(append(event.Data, '\n'))
 		}
 	}()
+	r.reader.Insert(Husband.Card())
+	r.do("POST", "/v1/premiums", encode(t, premium("P1", "1.00")), nil)
+	r.reader.Swap(Stranger.Card())
+	r.do("POST", "/v1/bindings", encode(t, sibling("Q1")), nil)
+	r.reader.Remove()
 	settlement := r.goodDay()
 	r.badDay(settlement)
+	r.familyDay()
 	r.reader.Swap(Patient.Card())
 	r.do("POST", "/v1/settlements/"+settlement+"/reversal", `{"reversal_id": "R1", "operator": {"id": "1"}}`, nil)
 	eventually(t, "the reversal's event", func() bool { return strings.Contains(r.wire.String(), `"state":"reversed","report"`) })
@@ -80,7 +86,8 @@ func (r *rig) goodDay() (settlement string) {
 	}
 	for _, token := range []string{r.cashier, r.manager} {
 		for _, route := range localapi.Routes() {
-			path := strings.NewReplacer("{id}", sold.SettlementID, "{sale_id}", "S1", "{refund_id}", "F1", "{reversal_id}", "R1").Replace(route[1])
+			path := strings.NewReplacer("{id}", sold.SettlementID, "{sale_id}", "S1", "{refund_id}", "F1", "{reversal_id}", "R1",
+				"{request_id}", "Q1", "{premium_id}", "P1").Replace(route[1])
 			if route[0] == http.MethodGet {
 				r.do("GET", path, "", as(token))
 			}

@@ -91,6 +91,10 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		"ReadersAnswer":     r.do(http.MethodGet, "/v1/reader", "", nil).body,
 		"AccountsAnswer":    r.do(http.MethodGet, "/v1/people/me/accounts", "", nil).body,
 		"ExplanationAnswer": r.do(http.MethodGet, "/v1/settlements/"+sold.ID+"/explanation", "", nil).body,
+		"BindingsAnswer":    r.do(http.MethodGet, "/v1/people/me/bindings", "", nil).body,
+		"AttentionsAnswer":  r.do(http.MethodGet, "/v1/attention", "", as(r.manager)).body,
+		"RequestAnswer":     r.asked(),
+		"PremiumAnswer":     r.contributed(),
 		"ReceiptAnswer":     r.do(http.MethodGet, "/v1/settlements/"+sold.ID+"/receipt", "", nil).body,
 		"Problem":           r.do(http.MethodPost, "/v1/quotes", `{"tips": 1}`, nil).body,
 	} {
@@ -114,4 +118,17 @@ func TestAnswersFitTheDocument(t *testing.T) {
 			}
 		}
 	}
+}
+
+// asked is the answer to a request for a binding, contributed to a contribution; the patient's card is back afterwards.
+func (r *rig) asked() []byte {
+	r.reader.Swap(Stranger.Card())
+	defer r.reader.Swap(Patient.Card())
+	return r.do(http.MethodPost, "/v1/bindings", encode(r.t, sibling("Q1")), nil).body
+}
+
+func (r *rig) contributed() []byte {
+	r.reader.Swap(Husband.Card())
+	defer r.reader.Swap(Patient.Card())
+	return r.do(http.MethodPost, "/v1/premiums", encode(r.t, premium("P1", "1.00")), nil).body
 }

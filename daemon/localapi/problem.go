@@ -93,6 +93,8 @@ func plainMembers(members map[string]any) map[string]any {
 			kept[name] = quoteAnswer(v)
 		case settle.Fen:
 			kept[name] = yuan(v)
+		case []string:
+			kept[name] = v
 		default:
 			switch reflect.ValueOf(value).Kind() {
 			case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Uint64:

@@ -6,9 +6,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"gongji/daemon/session"
+	"gongji/settle"
 )
 
-type quoteInput struct{ Body session.SaleRequest }
+type quoteInput struct {
+	Explain bool `query:"explain" doc:"Tell of every account that was tried why it stopped"`
+	Body    session.SaleRequest
+}
 
 // Resolve adds what the schema cannot say.
 func (in *quoteInput) Resolve(huma.Context) []error { return fieldErrors(in.Body.Check()) }
@@ -22,6 +26,23 @@ func (s *Server) addQuote(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		return &quoteOutput{Body: quoteAnswer(&quote)}, nil
+		answer := quoteAnswer(&quote)
+		if in.Explain {
+			explained, err := s.o.Session.ExplainQuote(&quote)
+			if err != nil {
+				return nil, err
+			}
+			patient := &quote.Bill.Patient
+			parties := map[settle.PersonID]settle.Party{patient.ID: {Person: patient.ID, Masked: patient.Masked}}
+			for i := range quote.Postings {
+				parties[quote.Postings[i].Person] = quote.Postings[i].Party
+			}
+			for i := range quote.Skipped {
+				parties[quote.Skipped[i].Person] = quote.Skipped[i].Party
+			}
+			explanation := s.explain(explained, parties, quote.Policy, callOf(ctx).manager())
+			explanation.CashDue, answer.Explanation = yuan(quote.Figures.Cash), &explanation
+		}
+		return &quoteOutput{Body: answer}, nil
 	})
 }

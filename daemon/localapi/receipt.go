@@ -54,6 +54,7 @@ type ReceiptAnswer struct {
 	OwnBalanceAfter *Yuan          `json:"own_balance_after,omitempty"`
 	Proxy           string         `json:"proxy,omitempty" doc:"Masked name of the person who bought for the patient"`
 	State           string         `json:"state"`
+	Returned        ReturnedAnswer `json:"returned" doc:"Given back since; the sums above are those of the sale"`
 	Offline         bool           `json:"offline"`
 	Policy          PolicyAnswer   `json:"policy"`
 	Contact         string         `json:"contact"`
@@ -106,6 +107,7 @@ func receiptOf(x *settle.Settlement, venue settle.Venue) ReceiptAnswer {
 		SharedPaid: yuan(x.Figures.Shared), CashPaid: yuan(x.Figures.Cash), Givers: []ReceiptGiver{}, State: x.State(), Offline: x.Offline,
 		Policy: PolicyAnswer(x.Policy), Contact: contactLine,
 	}
+	r.Returned = returnedAnswer(&x.Refunded)
 	var own settle.Fen
 	for i := range x.Sale.Lines {
 		line := &x.Sale.Lines[i]
@@ -127,11 +129,19 @@ func receiptOf(x *settle.Settlement, venue settle.Venue) ReceiptAnswer {
 	return r
 }
 
+// returnNotices head the slip of a sale that does not stand any more as it was, so that nobody shows it as a valid one.
+var returnNotices = map[settle.ShopState]string{
+	settle.ShopReversed: "【已撤销，作废】", settle.ShopRefunded: "【已全部退货】", settle.ShopPartlyRefunded: "【部分退货】",
+}
+
 // text prints the slip in the given number of columns.
 func (r *ReceiptAnswer) text(columns int) string {
 	p := slip{columns: columns}
 	p.centre(r.Venue)
 	p.centre("医保结算单")
+	if notice := returnNotices[settle.ShopState(r.State)]; notice != "" {
+		p.centre(notice)
+	}
 	p.rule()
 	p.pair("机构", r.VenueCode)
 	p.pair("单号", r.ReceiptNo)
@@ -156,6 +166,14 @@ func (r *ReceiptAnswer) text(columns int) string {
 	p.pair("个人现金支付", string(r.CashPaid))
 	if r.OwnBalanceAfter != nil {
 		p.pair("本人账户余额", string(*r.OwnBalanceAfter))
+	}
+	if r.Returned.Total != "0.00" {
+		p.rule()
+		p.pair("已退合计", string(r.Returned.Total))
+		p.pair("  退回基金", string(r.Returned.Fund))
+		p.pair("  退回本人账户", string(r.Returned.Own))
+		p.pair("  退回共济账户", string(r.Returned.Shared))
+		p.pair("  退现金", string(r.Returned.Cash))
 	}
 	p.rule()
 	if r.Proxy != "" {

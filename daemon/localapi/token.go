@@ -148,6 +148,14 @@ func (s *TokenStore) List() ([]Token, error) {
 	return list, s.fault
 }
 
+// Fault is why the file of tokens cannot be read; no token is valid then. Nil where it can.
+func (s *TokenStore) Fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh()
+	return s.fault
+}
+
 // Lookup finds the token that a request showed. Every stored hash is compared, each in constant time, so that the time
 // taken says nothing of how near a guess was.
 func (s *TokenStore) Lookup(token string) (Token, bool) {

@@ -198,8 +198,9 @@ func (r *SaleRequest) parse(f *faults) parsedSale {
 	p.sale = settle.Sale{
 		POS: r.POS, ID: r.SaleID, Terminal: r.Terminal, Operator: settle.Operator(r.Operator), Pharmacist: r.Pharmacist,
 		VenueKind: r.VenueKind, MedType: r.MedType, Presenter: presenterOf(r), Lines: lines, Disease: settle.Disease(r.Disease),
-		Prescription: settle.Prescription{Number: r.Prescription.Number, Doctor: r.Prescription.Doctor, Institution: r.Prescription.Institution},
-		UseAccounts:  r.UseAccounts == nil || *r.UseAccounts, AskShared: r.AskShared, ThirdParty: r.ThirdParty,
+		Prescription: settle.Prescription{Number: r.Prescription.Number, Doctor: r.Prescription.Doctor, Institution: r.Prescription.Institution,
+			Electronic: r.Prescription.Electronic},
+		UseAccounts: r.UseAccounts == nil || *r.UseAccounts, AskShared: r.AskShared, ThirdParty: r.ThirdParty,
 		PersonCheck: check, Visit: visit,
 	}
 	return p
@@ -240,6 +241,7 @@ func (f *faults) proxy(p *ProxyRequest, presenter *PresenterRequest) settle.IDNu
 	f.text("proxy.agent.phone", p.Agent.Phone, 20, false)
 	f.text("proxy.agent.relation", p.Agent.Relation, 32, false)
 	f.text("proxy.reason", p.Reason, 200, false)
+	f.text("proxy.signature", p.Signature, 100, false)
 	if len(p.Documents) > 10 {
 		f.add("proxy.documents", "证件种类太多。", "has more than 10 items")
 	}

@@ -43,12 +43,13 @@ func (f *faults) line(at string, r *LineRequest) settle.Line {
 	f.text(at+"doctor_code", r.DoctorCode, 30, false)
 	f.text(at+"hosp_appr_flag", r.Approval, 3, false)
 	f.text(at+"exp_content", r.ExpContent, 4000, false)
+	f.text(at+"rx_group", r.RxGroup, 32, false)
 	f.traceCodes(at+"trace_codes", r.TraceCodes)
 	line := settle.Line{
 		ID: r.ID, Code: r.Code, ShopCode: r.ShopCode, Name: r.Name, Class: r.Class, Quantity: r.Quantity, UnitPrice: r.UnitPrice,
 		TraceCodes: r.TraceCodes, NoCode: r.NoCode, SplitPack: r.SplitPack, Batch: r.Batch, Manufacturer: r.Manufacturer,
 		Unit: r.Unit, Spec: r.Spec, DeptCode: r.DeptCode, DoctorCode: r.DoctorCode, Approval: r.Approval, ExpContent: r.ExpContent,
-		MadeOn: f.date(at+"made_on", r.MadeOn), ExpiresOn: f.date(at+"expires_on", r.ExpiresOn),
+		Rx: r.Rx, RxGroup: r.RxGroup, MadeOn: f.date(at+"made_on", r.MadeOn), ExpiresOn: f.date(at+"expires_on", r.ExpiresOn),
 	}
 	total, good := f.total(at, r)
 	line.Total = total

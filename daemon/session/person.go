@@ -46,9 +46,12 @@ func (s *Session) identify(ctx context.Context, h held, claimed settle.Claimed) 
 	}
 	s.await(ctx, s.ask(h.reader, h.seq, h.card, false), s.o.RefreshWait)
 	person, err := s.resolve(ctx, who, number)
-	if isCode(err, settle.PersonUnknown) {
+	if isCode(err, settle.PersonUnknown) || err == nil && !s.cardKnown(ctx, who) {
 		s.await(ctx, s.ask(h.reader, h.seq, h.card, true), s.o.AskWait)
 		person, err = s.resolve(ctx, who, number)
+	}
+	if err == nil && !s.cardKnown(ctx, who) {
+		err = settle.NewError(settle.PersonUnknown, errCardUnknown)
 	}
 	// A card that no longer counts is the first thing to tell, even where the person could not be found either.
 	if refused := s.checkCard(ctx, who, person.ID); refused != nil {
@@ -63,6 +66,17 @@ func (s *Session) identify(ctx context.Context, h held, claimed settle.Claimed) 
 		return who, s.matchByOwner(ctx, claimed, person.ID)
 	}
 	return who, nil
+}
+
+// errCardUnknown: whoever the chip names, a card that the centre never answered for proves nothing. The centre would
+// refuse the report, after the goods are gone.
+var errCardUnknown = errors.New("the centre has not confirmed this card")
+
+// cardKnown reports whether the centre has named the card as somebody's. Where the ledger cannot say, it answers at the
+// commit.
+func (s *Session) cardKnown(ctx context.Context, who holder) bool {
+	_, known, err := s.o.Ledger.CardByHash(ctx, who.cardHash)
+	return known || err != nil
 }
 
 // compared names what the till's claim was compared with.

@@ -53,6 +53,35 @@ type Ledger interface {
 	Accounts(ctx context.Context, person settle.PersonID) ([]settle.AccountView, error)
 	// GiverByRef turns the opaque giver_ref of a quote back into the giver; ok is false for a foreign reference.
 	GiverByRef(ctx context.Context, patient settle.PersonID, ref string) (giver settle.PersonID, ok bool, err error)
+	// Explain tells why a settlement was split as it was; NOT_FOUND. ExplainQuote is the same for a quote.
+	Explain(ctx context.Context, settlement string) ([]settle.Explanation, error)
+	ExplainQuote(quote *settle.Quote) ([]settle.Explanation, error)
+	Family
+	Premiums
+	// AttentionList are the open items of the work list; CloseAttention takes one off, NOT_FOUND where it is not open.
+	AttentionList(ctx context.Context, limit int) ([]settle.Attention, error)
+	CloseAttention(ctx context.Context, id int64, who, note string) error
+}
+
+// Family is the ledger's side of bindings.
+type Family interface {
+	// Bindings are a person's bindings on both sides and the open requests about them; PERSON_UNKNOWN.
+	Bindings(ctx context.Context, person settle.PersonID) (settle.FamilyView, error)
+	// RequestBinding books a request to the centre; replayed as in Settle. Nothing counts before the centre confirms.
+	RequestBinding(ctx context.Context, order settle.BindingOrder) (view settle.RequestView, replayed bool, err error)
+	// Request finds a request by the till's id; NOT_FOUND.
+	Request(ctx context.Context, id string) (settle.RequestView, error)
+}
+
+// Premiums is the ledger's side of contributions.
+type Premiums interface {
+	// PayPremium books a contribution; replayed as in Settle.
+	PayPremium(ctx context.Context, order settle.PremiumOrder) (view settle.PremiumView, replayed bool, err error)
+	// CancelPremium takes a whole contribution back; replayed as in Settle.
+	CancelPremium(ctx context.Context, order settle.PremiumCancelOrder) (cancel settle.PremiumCancel, replayed bool, err error)
+	// Premium and PremiumCancellation find by the till's id; NOT_FOUND.
+	Premium(ctx context.Context, id string) (settle.PremiumView, error)
+	PremiumCancellation(ctx context.Context, id string) (settle.PremiumCancel, error)
 }
 
 // Centre is the upstream side as a sale needs it.

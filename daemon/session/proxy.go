@@ -24,6 +24,7 @@ func (s *Session) sealProxy(p parsedSale, earlier *settle.Proxy) (*settle.Proxy,
 	proxy := &settle.Proxy{
 		AgentMasked: settle.MaskName(p.proxy.Agent.Name), AgentHash: s.o.Ledger.Index(kindAgent, p.agent.Reveal()),
 		Relation: p.proxy.Agent.Relation, Reason: p.proxy.Reason, IDReaderSeq: p.proxy.IDReaderSeq,
+		Signature: p.proxy.Signature,
 	}
 	if earlier != nil && earlier.AgentHash == proxy.AgentHash {
 		proxy.AgentSealed = earlier.AgentSealed

@@ -42,6 +42,8 @@ type LineRequest struct {
 	TraceCodes []string `json:"trace_codes,omitempty" maxItems:"500" doc:"Drug trace codes (药品追溯码), one for each pack"`
 	NoCode     bool     `json:"no_code,omitempty" doc:"Stock on the no-code list"`
 	SplitPack  bool     `json:"split_pack,omitempty" doc:"An opened pack is sold in parts (拆零)"`
+	Rx         bool     `json:"rx,omitempty" doc:"Prescription goods: sold on a prescription only"`
+	RxGroup    string   `json:"rx_group,omitempty" maxLength:"32" doc:"Group that may need an electronic prescription" example:"dual_channel"`
 
 	Batch        string `json:"batch,omitempty" maxLength:"50"`
 	MadeOn       string `json:"made_on,omitempty" maxLength:"10" doc:"YYYY-MM-DD"`
@@ -67,6 +69,7 @@ type PrescriptionRequest struct {
 	Doctor          string `json:"doctor,omitempty" maxLength:"50"`
 	Institution     string `json:"institution,omitempty" maxLength:"200"`
 	PatientIDNumber string `json:"patient_id_number,omitempty" maxLength:"18" doc:"Citizen identity number of the person prescribed for"`
+	Electronic      bool   `json:"electronic,omitempty" doc:"An electronic prescription that came through the centre"`
 }
 
 // PresenterRequest is who stands at the counter. Left out: the patient, or the agent where there is a proxy.
@@ -89,6 +92,7 @@ type ProxyRequest struct {
 	Agent       AgentRequest `json:"agent"`
 	Documents   []string     `json:"documents,omitempty" maxItems:"10" doc:"Documents shown: principal_id, agent_id"`
 	Reason      string       `json:"reason,omitempty" maxLength:"200" example:"elderly"`
+	Signature   string       `json:"signature,omitempty" maxLength:"100" doc:"Where the agent's signature is kept: an image's reference, or paper and folder number"`
 	IDReaderSeq uint64       `json:"id_reader_seq,omitempty" doc:"Sequence number of the ID reader when the agent's card was read"`
 }
 

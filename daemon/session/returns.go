@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"gongji/settle"
@@ -55,7 +54,8 @@ func (s *Session) giveBack(ctx context.Context, order settle.ReturnOrder, termin
 		if terminal == "" {
 			terminal = settlement.Sale.Terminal
 		}
-		who, err := s.sameHolder(ctx, order, settlement, terminal, time.Duration(waitSeconds)*time.Second)
+		a := attempt{order.POS, terminal, order.Operator.ID, order.ID}
+		who, err := s.cardOf(ctx, a, settlement.Sale.Patient, time.Duration(waitSeconds)*time.Second)
 		if err != nil {
 			return settle.Return{}, false, err
 		}
@@ -68,25 +68,4 @@ func (s *Session) giveBack(ctx context.Context, order settle.ReturnOrder, termin
 	result, replayed, err := s.o.Ledger.Return(ctx, order)
 	s.metrics.count(err)
 	return result, replayed, refusal(err)
-}
-
-// sameHolder waits for the card of the person who was settled for.
-func (s *Session) sameHolder(ctx context.Context, order settle.ReturnOrder, settlement settle.Settlement, terminal string, wait time.Duration) (holder, error) {
-	a := attempt{order.POS, terminal, order.Operator.ID, order.ID}
-	h, err := s.cardAt(ctx, terminal, wait)
-	if err != nil {
-		return holder{}, s.refuse(ctx, a, holder{}, err)
-	}
-	who, err := s.identify(ctx, h, settle.Claimed{})
-	if err == nil && who.person.ID != settlement.Sale.Patient {
-		err = (&settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch}).With("differs", "number")
-	}
-	if isCode(err, settle.PersonUnknown) {
-		// The patient is in the ledger, so whoever is not is somebody else.
-		err = &settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch, Cause: errors.New("holder is not in the ledger")}
-	}
-	if err != nil {
-		return holder{}, s.refuse(ctx, a, who, err)
-	}
-	return who, nil
 }

@@ -61,8 +61,16 @@ func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Se
 		Sale: sale, Presence: presence, QuoteDigest: r.QuoteDigest, Offline: s.o.Centre.Offline(),
 		Confirm: func() error { return s.confirmSale(who, p) },
 	})
-	s.metrics.count(err)
+	if isCode(err, settle.RuleRefused) {
+		err = s.refuse(ctx, p.attempt(), who, err)
+	} else {
+		s.metrics.count(err) // a card that is not the patient's the ledger has recorded itself
+	}
 	return result, replayed, refusal(err)
+}
+
+func (p *parsedSale) attempt() attempt {
+	return attempt{p.sale.POS, p.sale.Terminal, p.sale.Operator.ID, p.sale.ID}
 }
 
 // confirmSale is the last look at card and agent before the commit.
@@ -100,7 +108,7 @@ func (s *Session) repeat(ctx context.Context, p parsedSale, stored settle.Settle
 
 // patient waits for the card and finds the patient behind it.
 func (s *Session) patient(ctx context.Context, p parsedSale) (holder, error) {
-	a := attempt{p.sale.POS, p.sale.Terminal, p.sale.Operator.ID, p.sale.ID}
+	a := p.attempt()
 	h, err := s.cardAt(ctx, p.sale.Terminal, p.wait)
 	if err != nil {
 		return holder{}, s.refuse(ctx, a, holder{}, err)
@@ -110,7 +118,7 @@ func (s *Session) patient(ctx context.Context, p parsedSale) (holder, error) {
 		return holder{}, s.refuse(ctx, a, who, err)
 	}
 	if err := s.checkAgent(p, p.sale.Terminal); err != nil {
-		return holder{}, err
+		return holder{}, s.refuse(ctx, a, who, err)
 	}
 	return who, nil
 }

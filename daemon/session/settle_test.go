@@ -297,15 +297,22 @@ func TestSelectedGivers(t *testing.T) {
 func TestPrescriptionPerson(t *testing.T) {
 	r := newRig(t, nil)
 	r.reader.Insert(Patient.Card())
-	for i, c := range []struct {
-		number string
-		same   bool
-	}{{Patient.IDNumber, true}, {Daughter.IDNumber, false}, {Newcomer.IDNumber, false}} {
-		request := sale(string(rune('A'+i)), "1.00")
-		request.Prescription.PatientIDNumber = c.number
-		got := r.mustSettle(request)
-		if same := got.Sale.Prescription.Patient == got.Sale.Patient; same != c.same || got.Sale.Prescription.Patient == "" {
-			t.Errorf("%d: prescription's person %q, patient %q", i, got.Sale.Prescription.Patient, got.Sale.Patient)
+	request := sale("A", "1.00")
+	request.Prescription.PatientIDNumber = Patient.IDNumber
+	if got := r.mustSettle(request); got.Sale.Prescription.Patient != got.Sale.Patient {
+		t.Errorf("prescription's person %q, patient %q", got.Sale.Prescription.Patient, got.Sale.Patient)
+	}
+	for i, number := range []string{Daughter.IDNumber, Newcomer.IDNumber} {
+		request := sale(string(rune('B'+i)), "1.00")
+		request.Prescription.PatientIDNumber = number
+		_, _, err := r.Settle(context.Background(), request)
+		wantCode(t, err, settle.RuleRefused)
+		if settle.ReasonOf(err) != settle.ERxPerson {
+			t.Errorf("%d: %v", i, err)
 		}
+	}
+	incidents, err := r.ledger.Incidents(context.Background(), time.Time{}, 10)
+	if err != nil || len(incidents) != 2 || incidents[0].Kind != string(settle.ERxPerson) || incidents[0].Detail["subject"] != "B" {
+		t.Errorf("incidents %+v, %v", incidents, err)
 	}
 }

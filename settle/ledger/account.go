@@ -19,6 +19,7 @@ type holder struct {
 	contains   int64           // centre time through which the account contains us, ms
 	through    int64           // the same of the binding
 	allowance  settle.Fen      // what the centre still guarantees, own uncontained postings taken off
+	year       int             // account year that the pots are laid out for
 }
 
 // accountRow is an account as stored: the last snapshot's word.
@@ -64,14 +65,14 @@ func (s *accountScan) row() (accountRow, bool) {
 // holders are the patient's own account, if there is one, and every bound giver, in bound order.
 func (t *tx) holders(rules *settle.Rules, patient *personRow) ([]*holder, error) {
 	var holders []*holder
-	own, err := t.ownHolder(patient)
+	own, err := t.ownHolder(rules, patient)
 	if err != nil {
 		return nil, err
 	}
 	if own != nil {
 		holders = append(holders, own)
 	}
-	givers, err := t.givers(patient)
+	givers, err := t.givers(rules, patient)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (t *tx) holders(rules *settle.Rules, patient *personRow) ([]*holder, error)
 	return holders, nil
 }
 
-func (t *tx) ownHolder(patient *personRow) (*holder, error) {
+func (t *tx) ownHolder(rules *settle.Rules, patient *personRow) (*holder, error) {
 	var s accountScan
 	err := t.get("SELECT "+accountColumns+" FROM account a WHERE a.person = ?", []any{patient.key}, s.dest()...)
 	if errors.Is(err, errNoRows) {
@@ -98,11 +99,13 @@ func (t *tx) ownHolder(patient *personRow) (*holder, error) {
 		return nil, nil
 	}
 	h := &holder{key: patient.key, party: settle.Party{Person: patient.person.ID, Masked: patient.person.Masked}}
-	return h, h.take(t, patient, row)
+	return h, h.take(t, rules, patient, row)
 }
 
-// take fills the holder's account from its row.
-func (h *holder) take(t *tx, p *personRow, row accountRow) error {
+// take fills the holder's account from its row, and lets the account year turn: a snapshot of last year knows last year's
+// pots. Nothing is written, so reading twice turns nothing twice, before and after a restart, and the first snapshot of
+// the new year takes over.
+func (h *holder) take(t *tx, rules *settle.Rules, p *personRow, row accountRow) error {
 	who, err := t.identity(p)
 	if err != nil {
 		return err
@@ -111,6 +114,11 @@ func (h *holder) take(t *tx, p *personRow, row accountRow) error {
 	h.account.ID, h.account.Name, h.account.Area = p.person.ID, who.Name, p.person.Area
 	if p.gone {
 		h.account.Status = settle.StatusEnded
+	}
+	told, today := settle.DateOf(instant(row.asOf)), settle.DateOf(t.ledger.options.Clock())
+	h.year = rules.AccountYear(told)
+	if rolled, did := settle.Rollover(rules, h.account, told, today); did {
+		h.account, h.year = rolled, rules.AccountYear(today)
 	}
 	h.withhold(row.reserved)
 	if row.allowanceUntil > millis(t.ledger.clock.now()) {
@@ -156,7 +164,7 @@ func (t *tx) giverRows(patient *personRow) (list []*giverRow, err error) {
 
 // givers are the people bound to pay for the patient. Where a pair has two active bindings (the new one came before
 // the end of the old), the one bound last counts.
-func (t *tx) givers(patient *personRow) ([]*holder, error) {
+func (t *tx) givers(rules *settle.Rules, patient *personRow) ([]*holder, error) {
 	rows, err := t.giverRows(patient)
 	if err != nil {
 		return nil, err
@@ -172,7 +180,7 @@ func (t *tx) givers(patient *personRow) ([]*holder, error) {
 		if latest[r.person.key] != r {
 			continue
 		}
-		h, err := r.holder(t)
+		h, err := r.holder(t, rules)
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +190,7 @@ func (t *tx) givers(patient *personRow) ([]*holder, error) {
 }
 
 // holder is the giver as the patient's bill sees them.
-func (r *giverRow) holder(t *tx) (*holder, error) {
+func (r *giverRow) holder(t *tx, rules *settle.Rules) (*holder, error) {
 	h := &holder{key: r.person.key, binding: &r.binding, contains: open, through: r.through, party: settle.Party{
 		Person: r.person.person.ID, Masked: r.person.person.Masked, Relation: r.binding.Relation,
 		GiverRef: t.ledger.vault.giverRef(r.binding.ID),
@@ -195,7 +203,7 @@ func (r *giverRow) holder(t *tx) (*holder, error) {
 	if !there {
 		return h, nil
 	}
-	if err := h.take(t, &r.person, row); err != nil {
+	if err := h.take(t, rules, &r.person, row); err != nil {
 		return nil, err
 	}
 	if r.limitAll && !h.account.Limit.Set {
@@ -230,13 +238,12 @@ type uncontained struct {
 
 // subtractOwn takes off everything settled here that the snapshots do not contain: from the pots, and onto what is
 // used of limits and quotas. The account and its binding may come from different snapshots; each is held against the
-// time through which it contains us.
+// time through which it contains us. Money that went to the agency left the account for good.
 func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 	since := h.contains
 	if h.binding != nil {
 		since = min(since, h.through)
 	}
-	year := rules.AccountYear(settle.DateOf(instant(h.asOf)))
 	var sum settle.Fen
 	err := t.each("SELECT patient, pot, day, amount, centre FROM posting WHERE person = ? AND centre > ?",
 		[]any{h.key, since}, func(scan func(dest ...any) error) error {
@@ -244,9 +251,9 @@ func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 			if err := scan(&u.patient, &u.pot, &u.day, &u.amount, &u.centre); err != nil {
 				return err
 			}
-			if u.centre > h.contains && u.pot != settle.PotQuota {
+			if u.centre > h.contains && u.pot != settle.PotQuota && u.pot != settle.PotAgency {
 				sum += u.amount
-				h.subtract(&u, rules.AccountYear(u.day) < year)
+				h.subtract(&u, rules.AccountYear(u.day) < h.year)
 			}
 			if h.binding != nil && u.patient == patient && u.centre > h.through {
 				h.useBinding(&u)
@@ -334,6 +341,8 @@ func (h *holder) pay(pot settle.Pot, amount settle.Fen) (after settle.Fen) {
 		}
 		h.binding.QuotaUsed += amount
 		return h.binding.QuotaTotal - h.binding.QuotaUsed
+	case settle.PotAgency:
+		return 0
 	case settle.PotPrior:
 		h.account.Prior -= amount
 	case settle.PotCurrent:

@@ -10,30 +10,25 @@ import (
 )
 
 // AttentionKind is why something waits for a person.
-type AttentionKind string
+type AttentionKind = settle.AttentionKind
 
 // The kinds of attention.
 const (
 	AttentionRefused  AttentionKind = "refused"   // the centre refused a report
 	AttentionUnknown  AttentionKind = "unknown"   // nobody knows yet whether the centre booked it
-	AttentionAdjusted AttentionKind = "adjusted"  // the centre booked other figures
+	AttentionAdjusted AttentionKind = "adjusted"  // the centre booked other figures, or confirmed another binding
 	AttentionHeld     AttentionKind = "held"      // a report ended without an answer
 	AttentionOneSided AttentionKind = "one_sided" // booked on one side only, found by reconciliation
+	AttentionAgency   AttentionKind = "agency"    // money of a closed account came back: the agency must settle it
 )
 
 // AttentionKinds lists the kinds in a fixed order.
-var AttentionKinds = []AttentionKind{AttentionRefused, AttentionUnknown, AttentionAdjusted, AttentionHeld, AttentionOneSided}
+var AttentionKinds = []AttentionKind{
+	AttentionRefused, AttentionUnknown, AttentionAdjusted, AttentionHeld, AttentionOneSided, AttentionAgency,
+}
 
 // Attention is one item on the work list.
-type Attention struct {
-	ID         int64
-	Kind       AttentionKind
-	Settlement string
-	Return     string // reversal_id or refund_id, where the report is one's
-	Report     int64
-	OpenedAt   time.Time
-	Detail     string // the centre's text, or both sides' figures as JSON; without identities
-}
+type Attention = settle.Attention
 
 // attentionOf is what a report's state asks of a person; empty for nothing.
 func attentionOf(state settle.ReportState, done bool) AttentionKind {
@@ -51,31 +46,51 @@ func attentionOf(state settle.ReportState, done bool) AttentionKind {
 }
 
 // raiseAttention opens the item that a report's state calls for and closes those that it has answered. An adjustment
-// stays open until a person has seen it.
+// stays open until a person has seen it, and so does what the agency must settle.
 func (t *tx) raiseAttention(report int64, state settle.ReportState, done bool, detail string, at time.Time) error {
 	kind := attentionOf(state, done)
-	err := t.run(`UPDATE attention SET closed = ?, closed_by = 'gongjid' WHERE report = ? AND closed IS NULL AND kind <> ? AND kind <> ?`,
-		millis(at), report, kind, AttentionAdjusted)
+	err := t.run(`UPDATE attention SET closed = ?, closed_by = 'gongjid' WHERE report = ? AND closed IS NULL
+		AND kind NOT IN (?, ?, ?)`, millis(at), report, kind, AttentionAdjusted, AttentionAgency)
 	if err != nil || kind == "" {
 		return err
 	}
+	return t.openAttention(report, kind, detail, at)
+}
+
+// openAttention puts an item about a report on the work list; one of its kind that is open takes the new detail.
+func (t *tx) openAttention(report int64, kind AttentionKind, detail string, at time.Time) error {
 	return t.run(`INSERT INTO attention (kind, settlement, report, opened, detail)
 		SELECT ?, settlement, id, ?, ? FROM report WHERE id = ?
 		ON CONFLICT (kind, report) WHERE closed IS NULL DO UPDATE SET detail = excluded.detail`,
 		kind, millis(at), t.ledger.vault.seal(KindNote, []byte(detail)), report)
 }
 
+// handOver puts money that came back to closed accounts on the work list: it is not paid out at the counter, the agency
+// settles it with whoever the account belongs to now (rules page 5.3; S-200, S-203).
+func (t *tx) handOver(report int64, postings []settle.Posting, at time.Time) error {
+	var sum settle.Fen
+	for i := range postings {
+		if postings[i].Pot == settle.PotAgency {
+			sum -= postings[i].Amount
+		}
+	}
+	if sum <= 0 {
+		return nil
+	}
+	return t.openAttention(report, AttentionAgency, "账户已注销或持有人已故，退回的 "+sum.String()+" 元须由医保经办机构处理，不得付现金", at)
+}
+
 // AttentionList are the open items, oldest first, at most limit.
 func (l *Ledger) AttentionList(ctx context.Context, limit int) (list []Attention, err error) {
 	err = l.read(ctx, func(t *tx) error {
-		return t.each(`SELECT a.id, a.kind, COALESCE(s.ref, ''), COALESCE(f.return_id, ''), COALESCE(a.report, 0), a.opened, a.detail
-			FROM attention a LEFT JOIN settlement s ON s.id = a.settlement LEFT JOIN report r ON r.id = a.report
-			LEFT JOIN refund f ON f.id = r.refund WHERE a.closed IS NULL ORDER BY a.id LIMIT ?`, []any{limit},
+		return t.each("SELECT a.id, a.kind, COALESCE(s.ref, ''), "+subjectID+`, COALESCE(a.report, 0), COALESCE(r.kind, ''), a.opened, a.detail
+			FROM attention a LEFT JOIN settlement s ON s.id = a.settlement LEFT JOIN report r ON r.id = a.report `+subjectTables+`
+			WHERE a.closed IS NULL ORDER BY a.id LIMIT ?`, []any{limit},
 			func(scan func(dest ...any) error) error {
 				var a Attention
 				var opened int64
 				var sealed []byte
-				if err := scan(&a.ID, &a.Kind, &a.Settlement, &a.Return, &a.Report, &opened, &sealed); err != nil {
+				if err := scan(&a.ID, &a.Kind, &a.Settlement, &a.Return, &a.Report, &a.ReportKind, &opened, &sealed); err != nil {
 					return err
 				}
 				detail, err := l.vault.unseal(KindNote, sealed)

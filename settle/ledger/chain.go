@@ -13,17 +13,47 @@ import (
 	"gongji/settle"
 )
 
-// The kinds of money records.
+// The kinds of money records. A request moves no money, but lets money move later.
 const (
-	recordSettlement = "settlement"
-	recordReturn     = "return"
-	recordDispatch   = "dispatch"
+	recordSettlement    = "settlement"
+	recordReturn        = "return"
+	recordDispatch      = "dispatch"
+	recordRequest       = "request"
+	recordPremium       = "premium"
+	recordPremiumCancel = "premium_cancel"
 )
 
 // settlementRecord is a settlement as it was made. It never changes; what became of it later is in later records.
 type settlementRecord struct {
 	Settlement settle.Settlement `json:"settlement"`
 	MedGroup   settle.MedGroup   `json:"med_group"`
+	// Bill holds the facts that decided, for the explanation; its lines are those of the sale and not stored twice.
+	Bill *settle.Bill `json:"bill,omitempty"`
+}
+
+// requestRecord is a request for a binding as it was made.
+type requestRecord struct {
+	Request  settle.BindingRequest `json:"request"`
+	Presence settle.Presence       `json:"presence"`
+}
+
+// premiumRecord is a contribution as it was paid.
+type premiumRecord struct {
+	Premium   settle.Premium   `json:"premium"`
+	Presence  settle.Presence  `json:"presence"`
+	Policy    settle.PolicyRef `json:"policy"`
+	AtCounter bool             `json:"at_counter"`
+	Late      int              `json:"late_wait_days,omitempty"`
+}
+
+// premiumCancelRecord is a cancelled contribution; the postings of Cancel are what came back.
+type premiumCancelRecord struct {
+	POS         string               `json:"pos"`
+	Premium     string               `json:"premium_id"`
+	Cancel      settle.PremiumCancel `json:"cancel"`
+	At          time.Time            `json:"at"`
+	Presence    *settle.Presence     `json:"presence,omitempty"`
+	WithoutCard bool                 `json:"without_card,omitempty"`
 }
 
 // returnRecord is a reversal or refund, with everything the next one and the report need.
@@ -52,6 +82,9 @@ type dispatchRecord struct {
 	At          time.Time            `json:"at"`
 	ReportState settle.ReportState   `json:"report_state"`
 	Done        bool                 `json:"done"`
+
+	RequestState  settle.RequestState `json:"request_state,omitempty"`
+	RequestAnswer string              `json:"request_answer,omitempty"`
 }
 
 // head is the end of the chain.

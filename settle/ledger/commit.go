@@ -93,27 +93,30 @@ func checkPresence(p *settle.Presence) error {
 	return nil
 }
 
-// checkCard holds the presented card against the centre's word. Offline a card that the ledger does not know proves
-// nothing. Online it may be new: the centre resolved it.
+// checkCard holds the presented card against the centre's word. A card that the ledger does not know proves nothing: a
+// new one is known as soon as the centre has answered for it, and one that the centre refuses stays unknown.
 // The order is that of the offline checks: card known, person active, card not reported lost.
 func (t *tx) checkCard(f *facts, order *settle.SettleOrder) error {
-	if order.Presence.Kind != settle.CredentialCard {
+	return t.checkPresented(&order.Presence, order.Sale.Patient, f.checkActive)
+}
+
+// checkPresented is checkCard for any holder; active is asked once the card is known.
+func (t *tx) checkPresented(p *settle.Presence, holder settle.PersonID, active func() error) error {
+	if p.Kind != settle.CredentialCard {
 		return nil
 	}
-	card, known, err := t.card(order.Presence.CardHash)
+	card, known, err := t.card(p.CardHash)
 	switch {
 	case err != nil:
 		return err
-	case !known && order.Offline:
-		return settle.NewError(settle.PersonUnknown, nil)
 	case !known:
-		return nil
+		return settle.NewError(settle.PersonUnknown, nil)
 	}
-	if err := f.checkActive(); err != nil {
+	if err := active(); err != nil {
 		return err
 	}
 	switch {
-	case card.Owner != order.Sale.Patient:
+	case card.Owner != holder:
 		return &settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch}
 	case card.Status == settle.CardLost:
 		return settle.NewError(settle.CardReportedLost, nil)
@@ -125,7 +128,9 @@ func (t *tx) checkCard(f *facts, order *settle.SettleOrder) error {
 
 // store writes a settlement with everything that belongs to it.
 func (t *tx) store(f *facts, s *settle.Settlement) error {
-	record, err := t.link(recordSettlement, s.ID, settlementRecord{Settlement: *s, MedGroup: f.bill.MedGroup})
+	record, err := t.link(recordSettlement, s.ID, settlementRecord{
+		Settlement: *s, MedGroup: f.bill.MedGroup, Bill: storedBill(f.bill),
+	})
 	if err != nil {
 		return err
 	}
@@ -139,21 +144,25 @@ func (t *tx) store(f *facts, s *settle.Settlement) error {
 	if err != nil {
 		return err
 	}
-	report, err := t.addReport(settle.ReportSettle, key, nil, f.patient.key, fig.Own+fig.Shared, s.At, record)
+	about := subject{settlement: key}
+	report, err := t.addReport(settle.ReportSettle, about, f.patient.key, fig.Own+fig.Shared, s.At, record)
 	if err != nil {
 		return err
 	}
 	for i := range s.Postings {
 		p := &s.Postings[i]
 		h := f.holder(p.Person)
-		if err := t.addPosting(record, report, key, legSettle, h.key, f.patient.key, s.Day, p); err != nil {
+		if err := t.addPosting(record, report, about, legSettle, h.key, f.patient.key, s.Day, p); err != nil {
 			return err
 		}
 	}
 	if err := t.addLines(key, s); err != nil {
 		return err
 	}
-	if err := t.addPresence(record, key, &s.Presence); err != nil {
+	if err := t.addPresence(record, about, &s.Presence); err != nil {
+		return err
+	}
+	if err := t.addProxy(key, f, s); err != nil {
 		return err
 	}
 	t.batch.after = append(t.batch.after, func() { t.ledger.settled(fig) })
@@ -167,16 +176,38 @@ const (
 	legRebook
 )
 
-func (t *tx) addPosting(record, report, settlement int64, leg int, person, patient int64, day settle.Date, p *settle.Posting) error {
-	return t.run(`INSERT INTO posting (record, report, settlement, leg, person, patient, pot, day, amount, after, centre)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		record, report, settlement, leg, person, patient, p.Pot, day, p.Amount, p.After, open)
+// subject is what a report, posting or presence belongs to: a settlement, a return of one (both are set), a premium or a
+// request.
+type subject struct{ settlement, refund, premium, request int64 }
+
+// orNull is a row id as a column: NULL for none.
+func orNull(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
 }
 
-func (t *tx) addReport(kind settle.ReportKind, settlement int64, refund any, person int64, amount settle.Fen, at time.Time, record int64) (int64, error) {
-	return t.insert(`INSERT INTO report (kind, settlement, refund, person, state, done, created, attempts, next, fault, amount, record)
-		VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, '', ?, ?)`,
-		kind, settlement, refund, person, settle.ReportPending, millis(at), millis(at), amount, record)
+func (t *tx) addPosting(record, report int64, of subject, leg int, person, patient int64, day settle.Date, p *settle.Posting) error {
+	return t.run(`INSERT INTO posting (record, report, settlement, premium, leg, person, patient, pot, day, amount, after, centre)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		record, report, orNull(of.settlement), orNull(of.premium), leg, person, patient, p.Pot, day, p.Amount, p.After, open)
+}
+
+func (t *tx) addReport(kind settle.ReportKind, of subject, person int64, amount settle.Fen, at time.Time, record int64) (int64, error) {
+	return t.insert(`INSERT INTO report (kind, settlement, refund, premium, request, person, state, done, created, attempts, next,
+		fault, amount, record) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, '', ?, ?)`,
+		kind, orNull(of.settlement), orNull(of.refund), orNull(of.premium), orNull(of.request), person, settle.ReportPending, millis(at),
+		millis(at), amount, record)
+}
+
+// addProxy notes who bought for an absent patient (rules page 4.3: cards presented by this agent today).
+func (t *tx) addProxy(settlement int64, f *facts, s *settle.Settlement) error {
+	if s.Sale.Proxy == nil {
+		return nil
+	}
+	return t.run("INSERT INTO proxy (settlement, agent, day, patient) VALUES (?, ?, ?, ?)",
+		settlement, []byte(s.Sale.Proxy.AgentHash), s.Day, f.patient.key)
 }
 
 func (t *tx) addLines(settlement int64, s *settle.Settlement) error {
@@ -198,10 +229,10 @@ func (t *tx) addLines(settlement int64, s *settle.Settlement) error {
 	return nil
 }
 
-func (t *tx) addPresence(record, settlement int64, p *settle.Presence) error {
+func (t *tx) addPresence(record int64, of subject, p *settle.Presence) error {
 	return t.run(`INSERT INTO presence (record, settlement, reader, seq, kind, card, person_check, matched_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		record, settlement, p.Reader, int64(p.Seq), p.Kind, []byte(p.CardHash), p.PersonCheck, millis(p.MatchedAt))
+		record, orNull(of.settlement), p.Reader, int64(p.Seq), p.Kind, []byte(p.CardHash), p.PersonCheck, millis(p.MatchedAt))
 }
 
 // settled tells the world after the commit.

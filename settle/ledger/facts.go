@@ -19,6 +19,7 @@ type facts struct {
 	policy  settle.PolicyRef
 	patient personRow
 	bill    settle.Bill
+	sale    *settle.Sale
 	holders []*holder // the own account first, then givers in bound order
 	age     time.Duration
 	offline bool
@@ -31,7 +32,7 @@ func (t *tx) gather(sale *settle.Sale, offline bool) (*facts, error) {
 	if err := checkSale(sale); err != nil {
 		return nil, err
 	}
-	f := &facts{at: t.ledger.options.Clock().Round(0).In(settle.Beijing), offline: offline}
+	f := &facts{at: t.ledger.options.Clock().Round(0).In(settle.Beijing), offline: offline, sale: sale}
 	day := settle.DateOf(f.at)
 	var err error
 	if f.rules, err = t.ledger.options.RulesFor(day); err != nil {
@@ -60,9 +61,36 @@ func (t *tx) gather(sale *settle.Sale, offline bool) (*facts, error) {
 		Day: day, Patient: f.patient.person, Presenter: sale.Presenter, Credential: sale.Credential,
 		VenueDesignated: t.ledger.options.Venue.Designated(day), MedGroup: group, Lines: sale.Lines, Usage: usage,
 		Selected: sale.Selected, Asked: sale.AskShared, ThirdParty: sale.ThirdParty, NoAccounts: !sale.UseAccounts,
+		VenueArea: t.ledger.options.Venue.Area,
 	}
 	f.fillAccounts()
-	return f, nil
+	return f, t.giverUsage(f)
+}
+
+// giverUsage is what each giver gave here to all relatives together, where the region limits it. The centre says of a
+// giver no more than what a limit of the giver's own has used.
+func (t *tx) giverUsage(f *facts) error {
+	caps := &f.rules.Caps
+	if !caps.DayPerGiver.Set && !caps.MonthPerGiver.Set && !caps.YearPerGiver.Set {
+		return nil
+	}
+	day := f.bill.Day
+	f.bill.GiverUsage = make(map[settle.PersonID]settle.Usage, len(f.holders))
+	for _, h := range f.holders {
+		if h.binding == nil {
+			continue
+		}
+		var u settle.Usage
+		err := t.get(`SELECT COALESCE(SUM(CASE WHEN day = ?1 THEN amount END), 0), COALESCE(SUM(CASE WHEN day / 100 = ?1 / 100 THEN amount END), 0),
+			COALESCE(SUM(amount), 0) FROM posting WHERE person = ?2 AND patient <> person AND settlement IS NOT NULL AND day / 10000 = ?1 / 10000`,
+			[]any{day, h.key}, &u.DayShared, &u.MonthShared, &u.YearShared)
+		if err != nil {
+			return err
+		}
+		u.DayShared, u.MonthShared, u.YearShared = max(0, u.DayShared), max(0, u.MonthShared), max(0, u.YearShared)
+		f.bill.GiverUsage[h.party.Person] = u
+	}
+	return nil
 }
 
 // fillAccounts puts the holders into the bill. Where the region or the configuration keeps relatives' money out of
@@ -91,6 +119,7 @@ func (f *facts) holder(person settle.PersonID) *holder {
 
 // usage is the shared money already used for a patient: what the centre knows of all venues, as far as it is of this
 // day, month and year, and our own that it does not contain yet; and what the patient bought here this month.
+// Contributions are outside the caps (SEMANTICS section 7).
 func (t *tx) usage(patient int64, day settle.Date) (usage settle.Usage, err error) {
 	var told settle.Usage
 	var asOf settle.Date
@@ -109,7 +138,8 @@ func (t *tx) usage(patient int64, day settle.Date) (usage settle.Usage, err erro
 	if asOf.Year() == day.Year() {
 		usage.YearShared = told.YearShared
 	}
-	err = t.each(`SELECT day, amount FROM posting WHERE patient = ? AND person <> patient AND centre > ? AND day >= ?`,
+	err = t.each(`SELECT day, amount FROM posting WHERE patient = ? AND person <> patient AND centre > ? AND day >= ?
+		AND settlement IS NOT NULL`,
 		[]any{patient, contains, day.Year() * 10000}, func(scan func(dest ...any) error) error {
 			var on settle.Date
 			var amount settle.Fen
@@ -130,9 +160,10 @@ func (t *tx) usage(patient int64, day settle.Date) (usage settle.Usage, err erro
 	}
 	usage.DayShared, usage.MonthShared = max(0, usage.DayShared), max(0, usage.MonthShared)
 	usage.YearShared = max(0, usage.YearShared)
-	err = t.get(`SELECT COALESCE(SUM(total - back_total), 0) FROM settlement
-		WHERE person = ? AND day BETWEEN ? AND ? AND med_group = ?`,
-		[]any{patient, day.Month() * 100, day.Month()*100 + 99, string(settle.Pharmacy)}, &usage.MonthPharmacyTotal)
+	err = t.get(`SELECT COALESCE(SUM(CASE WHEN day / 100 = ?1 / 100 THEN total - back_total END), 0),
+		COALESCE(SUM(day = ?1 AND shop <> 'reversed'), 0), COALESCE(SUM(own + shared - back_own - back_shared), 0) FROM settlement
+		WHERE person = ?2 AND day BETWEEN ?1 / 10000 * 10000 AND ?1 AND med_group = ?3`,
+		[]any{day, patient, string(settle.Pharmacy)}, &usage.MonthPharmacyTotal, &usage.DayPharmacyTimes, &usage.YearPharmacyPaid)
 	return usage, err
 }
 

@@ -12,7 +12,7 @@
 //  3. One sale id of one till is one settlement, for ever: same content, the first answer again; other content, a
 //     refusal naming the field.
 //  4. What was acknowledged survives kill -9 and power loss (synchronous=FULL, answered after the fsync).
-//  5. Every settlement, reversal and refund has exactly one report row, written with it, held until it is answered.
+//  5. Every settlement, reversal, refund, premium and request has exactly one report row, written with it, held until it is answered.
 //  6. Refunds never exceed what each source paid.
 //  7. Every money record is a link of a hash chain with a keyed head; [VerifyDir] walks it and re-adds everything.
 //  8. No settlement without the card presence that matched.
@@ -97,6 +97,7 @@ type Ledger struct {
 	saver     *sql.DB // for checkpoints
 	reads     *sql.DB
 	readStmts *statements
+	turns     chan struct{} // one for each read that is under way
 	writer    *writer
 
 	serials   serials
@@ -107,7 +108,7 @@ type Ledger struct {
 }
 
 // Open takes a data directory for this process and brings its database up to date. Faults are STORE_BROKEN with the
-// cause ErrInUse, ErrNewer, ErrKeyMissing, ErrKeyWrong, ErrKeyOpen or what the system said; missing options are plain
+// cause ErrInUse, ErrNewer, ErrDatabaseMissing, ErrKeyMissing, ErrKeyWrong, ErrKeyOpen or what the system said; missing options are plain
 // errors that name every field.
 func Open(ctx context.Context, options Options) (*Ledger, error) {
 	if err := options.validate(); err != nil {
@@ -144,13 +145,17 @@ func (l *Ledger) open(ctx context.Context) (err error) {
 		return err
 	}
 	_, statErr := os.Stat(path)
-	if l.vault, err = openVault(dir, statErr == nil); err != nil {
+	var fresh bool
+	if l.vault, fresh, err = openVault(dir, statErr == nil); err != nil {
 		return err
 	}
 	if err := l.openDatabase(ctx, path); err != nil {
 		return err
 	}
-	return l.load(ctx)
+	if err := l.load(ctx, fresh); err != nil || !fresh {
+		return err
+	}
+	return takeKey(dir)
 }
 
 func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
@@ -178,7 +183,7 @@ func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
 	if l.reads, err = openReaders(path); err != nil {
 		return err
 	}
-	l.readStmts = newStatements(l.reads)
+	l.readStmts, l.turns = newStatements(l.reads), make(chan struct{}, readers)
 	return syncDir(filepath.Dir(path))
 }
 
@@ -203,9 +208,9 @@ func assertDurable(ctx context.Context, conn *sql.Conn) error {
 }
 
 // load reads what lives in memory: clock and head of the chain; and it checks that the key is this database's.
-func (l *Ledger) load(ctx context.Context) error {
+func (l *Ledger) load(ctx context.Context, fresh bool) error {
 	t := &tx{ledger: l, stmt: l.writer.stmts.get, batch: &batch{}}
-	if err := l.checkKey(t); err != nil {
+	if err := l.checkKey(t, fresh); err != nil {
 		return err
 	}
 	high, err := t.metaInt(metaClock)
@@ -227,12 +232,16 @@ func (l *Ledger) load(ctx context.Context) error {
 	return errors.Join(err, verifiedErr)
 }
 
-// checkKey ties a database to its key: the first opening writes a keyed hash, every later one compares it.
-func (l *Ledger) checkKey(t *tx) error {
+// checkKey ties a database to its key: the first opening writes a keyed hash, every later one compares it. A key that
+// was taken before and a database without the hash do not belong together: the database was lost.
+func (l *Ledger) checkKey(t *tx, fresh bool) error {
 	want := l.vault.mac(kindCheck, "")
 	got, err := t.meta(metaKeyCheck)
 	if err != nil {
 		return err
+	}
+	if got == nil && !fresh {
+		return ErrDatabaseMissing
 	}
 	if got == nil {
 		return t.setMeta(metaKeyCheck, want)

@@ -74,8 +74,22 @@ func migrate(ctx context.Context, db *sql.DB, steps []migration) (int, error) {
 	return version, nil
 }
 
-func applyStep(ctx context.Context, db *sql.DB, step migration) error {
-	dbtx, err := db.BeginTx(ctx, nil)
+// applyStep runs one step. A step may write a table anew, which drops the old one while others refer to it; so foreign keys
+// are off meanwhile (a pragma that does nothing inside a transaction) and every reference is checked before the commit.
+func applyStep(ctx context.Context, db *sql.DB, step migration) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+		return err
+	}
+	defer func() {
+		_, on := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA foreign_keys = ON")
+		err = errors.Join(err, on)
+	}()
+	dbtx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -86,5 +100,19 @@ func applyStep(ctx context.Context, db *sql.DB, step migration) error {
 			return err
 		}
 	}
+	if err := checkReferences(ctx, dbtx); err != nil {
+		return err
+	}
 	return dbtx.Commit()
+}
+
+// checkReferences fails where a row refers to one that is not there.
+func checkReferences(ctx context.Context, dbtx *sql.Tx) error {
+	var table, parent string
+	var row, key any
+	err := dbtx.QueryRowContext(ctx, "PRAGMA foreign_key_check").Scan(&table, &row, &parent, &key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return errors.Join(err, fmt.Errorf("a row of %s refers to a row of %s that is not there", table, parent))
 }

@@ -40,11 +40,17 @@ func (l *Ledger) RecoverDispatches(ctx context.Context) (count int, err error) {
 	return count, err
 }
 
-const reportColumns = `r.id, r.kind, s.ref, COALESCE(f.return_id, ''), p.pid, r.state, r.done, r.created, r.attempts, r.next,
-	r.fault, r.amount`
+const reportColumns = `r.id, r.kind, COALESCE(s.ref, ''), ` + subjectID + `, p.pid, r.state, r.done, r.created, r.attempts,
+	r.next, r.fault, r.amount`
 
-const reportTables = ` FROM report r JOIN settlement s ON s.id = r.settlement JOIN person p ON p.id = r.person
-	LEFT JOIN refund f ON f.id = r.refund `
+const reportTables = ` FROM report r JOIN person p ON p.id = r.person LEFT JOIN settlement s ON s.id = r.settlement ` + subjectTables
+
+// subjectID is the till's id of what a report is about besides a settlement: a return, a request, a contribution or its
+// cancellation.
+const subjectID = `COALESCE(f.return_id, k.cancel_id, m.premium_id, q.request_id, '')`
+
+const subjectTables = ` LEFT JOIN refund f ON f.id = r.refund LEFT JOIN premium m ON m.id = r.premium
+	LEFT JOIN premium_cancel k ON k.record = r.record LEFT JOIN request q ON q.id = r.request `
 
 func scanReport(scan func(dest ...any) error, more ...any) (r settle.Report, err error) {
 	var pid []byte
@@ -58,12 +64,16 @@ func scanReport(scan func(dest ...any) error, more ...any) (r settle.Report, err
 // atHead keeps the order within a person: only the oldest unfinished report of each.
 const atHead = ` r.done = 0 AND NOT EXISTS (SELECT 1 FROM report o WHERE o.person = r.person AND o.done = 0 AND o.id < r.id)`
 
+// horizon is farther than any pause of the worker. A report that waits beyond it was written while the PC's clock was
+// ahead; holding it until then would hold everything behind it.
+const horizon = time.Hour
+
 // DueReports lists, oldest first and at most n, the oldest unfinished report of each person whose time has come. A
 // person whose oldest report waits has none in the list: order is kept per person.
 func (l *Ledger) DueReports(ctx context.Context, now time.Time, n int) (list []settle.Report, err error) {
 	err = l.read(ctx, func(t *tx) error {
-		return t.each("SELECT "+reportColumns+reportTables+"WHERE"+atHead+" AND r.next <= ? ORDER BY r.id LIMIT ?",
-			[]any{millis(now), n}, func(scan func(dest ...any) error) error {
+		return t.each("SELECT "+reportColumns+reportTables+"WHERE"+atHead+" AND (r.next <= ? OR r.next > ?) ORDER BY r.id LIMIT ?",
+			[]any{millis(now), millis(now.Add(horizon)), n}, func(scan func(dest ...any) error) error {
 				report, err := scanReport(scan)
 				list = append(list, report)
 				return err
@@ -72,12 +82,16 @@ func (l *Ledger) DueReports(ctx context.Context, now time.Time, n int) (list []s
 	return list, err
 }
 
-// NextDue is when the next unfinished report may be tried; zero when there is none.
+// NextDue is when the next unfinished report may be tried; zero when there is none. A report beyond the horizon is due
+// already.
 func (l *Ledger) NextDue(ctx context.Context) (next time.Time, err error) {
 	err = l.read(ctx, func(t *tx) error {
 		var ms sql.NullInt64
 		err := t.get("SELECT MIN(r.next) FROM report r WHERE"+atHead, nil, &ms)
 		next = instant(ms.Int64)
+		if now := l.options.Clock(); next.After(now.Add(horizon)) {
+			next = now
+		}
 		return err
 	})
 	return next, err
@@ -93,13 +107,14 @@ func (l *Ledger) Dossier(ctx context.Context, report int64) (d settle.Dossier, e
 }
 
 func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
-	var settlementRecordSeq, ownRecord int64
+	var sold sql.NullInt64
+	var own int64
 	var booking []byte
 	found := false
 	err = t.each("SELECT "+reportColumns+", s.record, r.record, s.booking"+reportTables+"WHERE r.id = ?", []any{report},
 		func(scan func(dest ...any) error) (err error) {
 			found = true
-			d.Report, err = scanReport(scan, &settlementRecordSeq, &ownRecord, &booking)
+			d.Report, err = scanReport(scan, &sold, &own, &booking)
 			return err
 		})
 	if err != nil {
@@ -108,18 +123,9 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 	if !found {
 		return d, settle.NewError(settle.NotFound, nil)
 	}
-	var sold settlementRecord
-	if err := t.record(settlementRecordSeq, &sold); err != nil {
+	presence, err := t.fillDossier(&d, sold.Int64, own)
+	if err != nil {
 		return d, err
-	}
-	s := &sold.Settlement
-	d.Sale, d.Figures, d.At, d.ReceiptNo, d.Credential = s.Sale, s.Figures, s.At, s.ReceiptNo, s.Presence.Kind
-	if d.Report.Kind != settle.ReportSettle {
-		var back returnRecord
-		if err := t.record(ownRecord, &back); err != nil {
-			return d, err
-		}
-		d.Sale.Lines, d.Figures, d.At, d.ReceiptNo = back.Kept, back.KeptFigures, back.Return.At, back.Return.ReceiptNo
 	}
 	if booking != nil {
 		d.Booked = &settle.Booking{}
@@ -127,32 +133,60 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 			return d, err
 		}
 	}
-	if err := t.identify(&d, &s.Presence); err != nil {
+	if err := t.identify(&d, presence); err != nil {
 		return d, err
 	}
 	d.Journal, err = t.journal(report)
 	return d, err
 }
 
+// fillDossier reads what a report is about: from the settlement's record and the report's own.
+func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (*settle.Presence, error) {
+	switch d.Report.Kind {
+	case settle.ReportBinding:
+		return t.fillRequest(d, own)
+	case settle.ReportPremium, settle.ReportPremiumCancel:
+		return t.fillPremium(d, own)
+	}
+	var record settlementRecord
+	if err := t.record(sold, &record); err != nil {
+		return nil, err
+	}
+	s := &record.Settlement
+	d.Sale, d.Figures, d.At, d.ReceiptNo, d.Credential = s.Sale, s.Figures, s.At, s.ReceiptNo, s.Presence.Kind
+	if d.Report.Kind != settle.ReportSettle {
+		var back returnRecord
+		if err := t.record(own, &back); err != nil {
+			return nil, err
+		}
+		d.Sale.Lines, d.Figures, d.At, d.ReceiptNo = back.Kept, back.KeptFigures, back.Return.At, back.Return.ReceiptNo
+	}
+	return &s.Presence, nil
+}
+
 // identify opens the identities that the message must carry in clear.
-func (t *tx) identify(d *settle.Dossier, presence *settle.Presence) error {
-	pid, _ := decodePerson(d.Report.Person)
-	row, err := t.personBy("pid = ?", pid)
-	if err != nil {
+func (t *tx) identify(d *settle.Dossier, presence *settle.Presence) (err error) {
+	if d.Identity, err = t.inClear(d.Report.Person); err != nil {
 		return err
 	}
-	who, err := t.identity(&row)
-	if err != nil {
-		return err
-	}
-	d.Identity = settle.Identity{
-		PsnNo: who.PsnNo, IDNumber: who.Certno, Name: who.Name, Insurance: row.person.Insurance, Area: row.person.Area,
-	}
-	if len(presence.CardSealed) == 0 {
-		d.Card = settle.CardNumbers{IDNumber: who.Certno}
+	if presence == nil || len(presence.CardSealed) == 0 {
+		d.Card = settle.CardNumbers{IDNumber: d.Identity.IDNumber}
 		return nil
 	}
 	return t.ledger.vault.unsealJSON(KindCard, presence.CardSealed, &d.Card)
+}
+
+// inClear is a person as the wire must name them.
+func (t *tx) inClear(person settle.PersonID) (settle.Identity, error) {
+	pid, _ := decodePerson(person)
+	row, err := t.personBy("pid = ?", pid)
+	if err != nil {
+		return settle.Identity{}, err
+	}
+	who, err := t.identity(&row)
+	return settle.Identity{
+		PsnNo: who.PsnNo, IDNumber: who.Certno, Name: who.Name, Insurance: row.person.Insurance, Area: row.person.Area,
+	}, err
 }
 
 func (t *tx) journal(report int64) (list []settle.Dispatch, err error) {
@@ -202,7 +236,8 @@ func (l *Ledger) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 // same doubt; both err on the side of the account.) Once no such message is left, the money is counted as not
 // contained again, unless the cancellation is through.
 func (t *tx) presume(m *sentMessage) error {
-	if m.kind == settle.ReportSettle {
+	switch m.kind {
+	case settle.ReportSettle, settle.ReportPremium, settle.ReportBinding:
 		return nil
 	}
 	var through bool
@@ -245,12 +280,25 @@ type sentMessage struct {
 	state      settle.DispatchState
 	centre     int64 // the earliest centre time at which it can have been booked, or the time at which it was
 	kind       settle.ReportKind
-	settlement int64
+	settlement sql.NullInt64
+	request    sql.NullInt64
+}
+
+// leg is the leg of the report's postings that a message of it moves; cancels: it cancels a booking.
+func (m *sentMessage) leg(cancels bool) int {
+	switch {
+	case m.kind == settle.ReportSettle || m.kind == settle.ReportPremium:
+		return legSettle
+	case cancels || m.kind == settle.ReportPremiumCancel:
+		return legCancel
+	}
+	return legRebook
 }
 
 func (t *tx) sentMessage(msgid string) (m sentMessage, err error) {
-	err = t.get(`SELECT d.report, d.infno, d.state, d.centre, r.kind, r.settlement FROM dispatch d JOIN report r ON r.id = d.report
-		WHERE d.msgid = ?`, []any{msgid}, &m.report, &m.infno, &m.state, &m.centre, &m.kind, &m.settlement)
+	err = t.get(`SELECT d.report, d.infno, d.state, d.centre, r.kind, r.settlement, r.request FROM dispatch d
+		JOIN report r ON r.id = d.report WHERE d.msgid = ?`,
+		[]any{msgid}, &m.report, &m.infno, &m.state, &m.centre, &m.kind, &m.settlement, &m.request)
 	return m, notFound(err)
 }
 
@@ -265,15 +313,17 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 	if r.At.IsZero() {
 		r.At = t.ledger.options.Clock()
 	}
-	detail := ""
-	if r.Booking != nil && !r.Unbooked {
-		if detail, err = t.compareBooking(&m, r); err != nil {
-			return err
-		}
+	if m.kind == settle.ReportPremiumCancel && r.State == settle.DispatchAccepted {
+		r.Unbooked = true
+	}
+	detail, err := t.judge(&m, r)
+	if err != nil {
+		return err
 	}
 	seq, err := t.link(recordDispatch, r.MsgID, dispatchRecord{
 		MsgID: r.MsgID, Infno: m.infno, Report: m.report, State: r.State, Booking: r.Booking, Unbooked: r.Unbooked,
 		Undone: r.Undone, Fault: r.Fault, At: r.At.Round(0).In(settle.Beijing), ReportState: r.ReportState, Done: r.Done,
+		RequestState: r.RequestState, RequestAnswer: r.RequestAnswer,
 	})
 	if err != nil {
 		return err
@@ -310,6 +360,18 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 	return t.raiseAttention(m.report, r.ReportState, r.Done, detail, r.At)
 }
 
+// judge is what an answer means for the report, as the ledger sees it: a request that was answered, or a booking whose
+// figures may differ from ours. The detail is for the work list.
+func (t *tx) judge(m *sentMessage, r *settle.DispatchResult) (detail string, err error) {
+	switch {
+	case m.kind == settle.ReportBinding:
+		return t.answerRequest(m, r)
+	case r.Booking == nil || r.Unbooked || m.kind == settle.ReportPremium:
+		return "", nil
+	}
+	return t.compareBooking(m, r)
+}
+
 // compareBooking holds the centre's figures against ours. The detail of a difference says both.
 func (t *tx) compareBooking(m *sentMessage, r *settle.DispatchResult) (detail string, err error) {
 	theirs := r.Booking.Figures
@@ -333,13 +395,13 @@ func (t *tx) book(m *sentMessage, r *settle.DispatchResult) (centre int64, err e
 	}
 	switch {
 	case r.Unbooked:
-		if centre == 0 {
-			centre = m.centre // as long as it was in doubt; see presume
+		if centre, err = t.cancelledAt(m, r.MsgID, centre); err != nil {
+			return 0, err
 		}
 		if err := t.run("UPDATE settlement SET booking = NULL WHERE id = ?", m.settlement); err != nil {
 			return 0, err
 		}
-		return centre, t.contain(m.report, legCancel, centre)
+		return centre, t.contain(m.report, m.leg(true), centre)
 	case r.Booking != nil:
 		sealed, err := t.ledger.vault.sealJSON(KindBooking, r.Booking)
 		if err != nil {
@@ -348,16 +410,31 @@ func (t *tx) book(m *sentMessage, r *settle.DispatchResult) (centre int64, err e
 		if err := t.run("UPDATE settlement SET booking = ? WHERE id = ?", sealed, m.settlement); err != nil {
 			return 0, err
 		}
-		leg := legRebook
-		if m.kind == settle.ReportSettle {
-			leg = legSettle
-		}
 		if centre == 0 {
 			return m.centre, nil // not contained: what is subtracted too long is seen, what is spent twice is not
 		}
-		return centre, t.contain(m.report, leg, centre)
+		return centre, t.contain(m.report, m.leg(false), centre)
 	}
 	return m.centre, nil
+}
+
+// cancelledAt is from when on a snapshot may contain a cancellation that the centre has confirmed. A message that may be
+// repeated (G104) can have been booked when an earlier copy arrived, whose answer was lost: money that came back then must
+// not be added to a snapshot that has it already, so the earliest time counts. told is 0 where the centre named no time.
+func (t *tx) cancelledAt(m *sentMessage, msgid string, told int64) (int64, error) {
+	if told == 0 {
+		told = m.centre // as long as it was in doubt; see presume
+	}
+	if m.kind != settle.ReportPremiumCancel {
+		return told, nil
+	}
+	var earliest sql.NullInt64
+	err := t.get("SELECT MIN(centre) FROM dispatch WHERE report = ? AND msgid <> ? AND state IN ('sent', 'unknown')",
+		[]any{m.report, msgid}, &earliest)
+	if earliest.Valid {
+		told = min(told, earliest.Int64)
+	}
+	return told, err
 }
 
 func (t *tx) contain(report int64, leg int, centre int64) error {
@@ -376,6 +453,12 @@ func (t *tx) undo(msgid, by string) error {
 	if err := t.presume(&m); err != nil {
 		return err
 	}
+	if m.kind == settle.ReportPremium {
+		return t.contain(m.report, legSettle, open)
+	}
+	if !m.settlement.Valid {
+		return nil
+	}
 	var booking []byte
 	if err := t.get("SELECT booking FROM settlement WHERE id = ?", []any{m.settlement}, &booking); err != nil || booking == nil {
 		return err
@@ -387,11 +470,7 @@ func (t *tx) undo(msgid, by string) error {
 	if booked.MsgID != msgid {
 		return nil
 	}
-	leg := legRebook
-	if m.kind == settle.ReportSettle {
-		leg = legSettle
-	}
-	return errors.Join(t.contain(m.report, leg, open), t.run("UPDATE settlement SET booking = NULL WHERE id = ?", m.settlement))
+	return errors.Join(t.contain(m.report, m.leg(false), open), t.run("UPDATE settlement SET booking = NULL WHERE id = ?", m.settlement))
 }
 
 // PostponeReport moves a report to later without a message (nothing could be built, or it must wait); NOT_FOUND.

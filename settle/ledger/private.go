@@ -38,7 +38,9 @@ const (
 
 // Faults of the keys, causes of STORE_BROKEN.
 var (
-	ErrKeyMissing = errors.New("the database exists but its key file does not; restore keys/ledger.key from the backup")
+	ErrKeyMissing      = errors.New("the database exists but its key file does not; restore keys/ledger.key from the backup")
+	ErrDatabaseMissing = errors.New("the key file exists but its database does not, or is empty; restore the backup, " +
+		"or move the keys directory away to start a new ledger")
 	ErrKeyWrong   = errors.New("the key file does not belong to this database")
 	ErrKeyOpen    = errors.New("the key file or its directory can be read by other users; set modes 0600 and 0700")
 	ErrSealBroken = errors.New("sealed data do not open: changed on disk, or sealed with another key or as another kind")
@@ -59,32 +61,56 @@ type vault struct {
 	indexKey []byte
 }
 
-// openVault reads the key file of a data directory, or makes one where neither key nor database exists.
-func openVault(dir string, databaseExists bool) (*vault, error) {
+// openVault reads the key file of a data directory. Where neither key nor database exists it makes a key; fresh is then
+// true until [takeKey]: only a key that a database has taken bears the key's name, so that a first start that
+// was cut short can be told from a database that vanished.
+func openVault(dir string, databaseExists bool) (v *vault, fresh bool, err error) {
 	path := filepath.Join(dir, keyDirName, keyFileName)
 	text, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && databaseExists:
-		return nil, ErrKeyMissing
+	case err == nil && !databaseExists:
+		return nil, false, ErrDatabaseMissing
 	case errors.Is(err, os.ErrNotExist):
-		if text, err = createKey(path); err != nil {
-			return nil, fmt.Errorf("create the key file: %w", err)
+		fresh = true
+		if text, err = freshKey(path+freshSuffix, databaseExists); err != nil {
+			return nil, false, err
 		}
+		path += freshSuffix
 	case err != nil:
-		return nil, fmt.Errorf("read the key file: %w", err)
+		return nil, false, fmt.Errorf("read the key file: %w", err)
 	}
 	if err := checkModes(path); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	master, err := parseKey(text)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return newVault(master)
+	v, err = newVault(master)
+	return v, fresh, err
 }
 
-// createKey writes a new random key so that it survives a power cut before anything is sealed with it: a half-written
-// file never bears the key's name.
+// freshSuffix marks a key that no database has taken yet.
+const freshSuffix = ".new"
+
+// freshKey is the key of a first start that was cut short, or a new one.
+func freshKey(path string, databaseExists bool) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		if _, bad := parseKey(text); bad == nil {
+			return text, nil
+		}
+	}
+	if databaseExists {
+		return nil, ErrKeyMissing
+	}
+	if text, err = createKey(path); err != nil {
+		return nil, fmt.Errorf("create the key file: %w", err)
+	}
+	return text, nil
+}
+
+// createKey writes a new random key so that it survives a power cut before anything is sealed with it.
 func createKey(path string) ([]byte, error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -95,16 +121,18 @@ func createKey(path string) ([]byte, error) {
 		return nil, err
 	}
 	text := []byte(keyHeader + "\n" + base64.StdEncoding.EncodeToString(master) + "\n")
-	fresh := path + ".new"
-	file, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	_, err = file.Write(text)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return nil, err
-	}
-	return text, errors.Join(os.Rename(fresh, path), syncDir(dir), syncDir(filepath.Dir(dir)))
+	return text, errors.Join(err, file.Sync(), file.Close(), syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+// takeKey gives a fresh key its name, once a database holds its check.
+func takeKey(dir string) error {
+	path := filepath.Join(dir, keyDirName, keyFileName)
+	return errors.Join(os.Rename(path+freshSuffix, path), syncDir(filepath.Dir(path)))
 }
 
 // syncDir makes a new directory entry durable. Windows has no such call and needs none.

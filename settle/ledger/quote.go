@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -68,21 +69,55 @@ func (f *facts) checkActive() error {
 	return nil
 }
 
-// checkPlan turns a refusal of the rules into an error. A code sold before comes before the month's limit, as a code
-// met twice in the bill does.
+// checkPlan turns a refusal of the rules into an error, in the order of SEMANTICS 5.1: the venue, the patient and the
+// credential; the people at the counter; the trace codes, also those sold before; the pharmacy's limits.
 func (t *tx) checkPlan(f *facts, plan *settle.Plan) error {
-	if plan.Refusal == "" || plan.Refusal == settle.EPharmacyMonthLimit {
+	switch plan.Refusal {
+	case settle.ECardOwnerMismatch:
+		return &settle.Error{Code: settle.PersonCardMismatch, Reason: plan.Refusal}
+	case settle.EVenue, settle.EPatientBlocked:
+		return settle.Refused(plan.Refusal)
+	}
+	if err := t.checkPeople(f); err != nil {
+		return err
+	}
+	switch plan.Refusal {
+	case "", settle.EPharmacyMonthLimit, settle.EPharmacyDayTimes:
 		if err := t.checkTraces(f); err != nil {
 			return err
 		}
 	}
-	switch plan.Refusal {
-	case "":
+	if plan.Refusal == "" {
 		return nil
-	case settle.ECardOwnerMismatch:
-		return &settle.Error{Code: settle.PersonCardMismatch, Reason: plan.Refusal}
 	}
 	return settle.Refused(plan.Refusal)
+}
+
+// checkPeople asks the rules about the people behind the sale: credential, guardian, agent and prescription.
+func (t *tx) checkPeople(f *facts) error {
+	sale := f.sale
+	in := settle.PersonFacts{
+		Day: f.bill.Day, Presenter: sale.Presenter, Proxy: sale.Proxy, Patient: f.bill.Patient, Lines: sale.Lines,
+		Prescription: sale.Prescription, VenueKind: cmp.Or(t.ledger.options.Venue.Kind, sale.VenueKind), MedGroup: f.bill.MedGroup,
+		Credential: sale.Credential.Kind, ShownBy: sale.Credential.ShownBy, PersonCheck: sale.PersonCheck,
+	}
+	if sale.Presenter.Guardian {
+		who, err := t.identity(&f.patient)
+		if err != nil {
+			return err
+		}
+		number, _ := settle.ParseIDNumber(who.Certno) // a number with a fault has no birth: nobody is known to be a minor
+		in.PatientBirth = number.Birth()
+	}
+	if sale.Proxy != nil {
+		err := t.get("SELECT COUNT(DISTINCT patient) FROM proxy WHERE agent = ? AND day = ? AND patient <> ?",
+			[]any{[]byte(sale.Proxy.AgentHash), f.bill.Day, f.patient.key}, &in.CardsOfAgentToday)
+		if err != nil {
+			return err
+		}
+		in.CardsOfAgentToday++
+	}
+	return settle.CheckPerson(f.rules, in)
 }
 
 // checkTraces refuses a pack that this venue has sold before and not taken back. Parts of an opened pack (拆零) carry

@@ -118,8 +118,8 @@ func (t *tx) openGiving(order *settle.ReturnOrder) (*giving, error) {
 func (g *giving) plan(t *tx) error {
 	at := t.ledger.options.Clock().Round(0).In(settle.Beijing)
 	day := settle.DateOf(at)
-	if most := g.rules.Refund.MaxDays; most.Set && day > g.sold.Day.AddDays(most.Max) {
-		return settle.Refused(settle.ERefundWindow)
+	if err := settle.CheckRefundWindow(g.rules, g.sold.Day, day); err != nil {
+		return err
 	}
 	parts, err := g.parts()
 	if err != nil {
@@ -201,14 +201,32 @@ func (g *giving) parts() ([]settle.ReturnPart, error) {
 		if units > sold {
 			return nil, refundOver(back.ID)
 		}
-		for _, code := range back.TraceCodes {
-			if !slices.Contains(g.lines[at].TraceCodes, code) {
-				return nil, badField(fmt.Sprintf("lines[%d].trace_codes", i), "这个追溯码不是这一行卖出的。", "was not sold on this line")
-			}
+		if err := checkReturned(i, &g.lines[at], back.TraceCodes, units, sold); err != nil {
+			return nil, err
 		}
 		parts = append(parts, settle.ReturnPart{Line: back.ID, Quantity: units, Of: sold})
 	}
 	return parts, nil
+}
+
+// checkReturned: the packs that come back were sold on this line and are as many as what comes back, or a pack that the
+// patient keeps could be sold again. Parts of an opened pack share its code.
+func checkReturned(i int, line *settle.Line, codes []string, units, sold int64) error {
+	field := fmt.Sprintf("lines[%d].trace_codes", i)
+	for n, code := range codes {
+		if !slices.Contains(line.TraceCodes, code) || slices.Contains(codes[:n], code) {
+			return badField(field, "这个追溯码不是这一行卖出的，或者重复。", "was not sold on this line, or is listed twice")
+		}
+	}
+	packs := (units + 9999) / 10000
+	switch {
+	case line.SplitPack || len(line.TraceCodes) == 0 || units >= sold:
+	case int64(len(codes)) > packs:
+		return badField(field, "追溯码比退回的数量多。", "are more than the packs that come back")
+	case int64(len(codes)) < min(units/10000, int64(len(line.TraceCodes))):
+		return badField(field, "请扫描退回的每一盒，否则这盒药不能再卖。", "must name each pack of a partial return, or it could never be sold again")
+	}
+	return nil
 }
 
 // figures are what comes back, checked apart from the rules: no source gets more than it paid.
@@ -250,31 +268,42 @@ func (g *giving) kept() settle.Figures {
 	return f
 }
 
-// today names the pots of a settlement as they are called now.
+// today names the pots of a settlement as they are called now. All payers are among the holders.
 func (g *giving) today(pays []settle.Pay) []settle.Pay {
 	named := slices.Clone(pays)
 	for i := range named {
-		if g.turned && named[i].Pot == settle.PotCurrent {
-			named[i].Pot = settle.PotPrior
-		}
+		named[i].Pot = g.holder(named[i].Account).potToday(named[i].Pot, g.turned)
 	}
 	return named
+}
+
+// potToday is the pot that money of a pot goes back to: money of an ended account year has become prior money, and an
+// account that was closed or whose holder has died takes no money back over the counter: it goes to the agency.
+func (h *holder) potToday(pot settle.Pot, turned bool) settle.Pot {
+	switch {
+	case h.account.Status == settle.StatusClosed || h.account.Status == settle.StatusDeceased:
+		return settle.PotAgency
+	case turned && pot == settle.PotCurrent:
+		return settle.PotPrior
+	}
+	return pot
 }
 
 // post moves the money back and notes what each pot has afterwards. The two legs are what the centre will see: first
 // everything that was paid is cancelled, then what stays paid is booked anew.
 func (g *giving) post(t *tx) error {
-	g.record.Cancelled, g.record.Rebooked = g.today(g.pays), g.today(g.back.Remaining)
 	for _, pay := range g.pays {
 		if err := g.addHolder(t, pay.Account); err != nil {
 			return err
 		}
 	}
+	g.record.Cancelled, g.record.Rebooked = g.today(g.pays), g.today(g.back.Remaining)
 	for _, pay := range g.back.Refunds {
 		h := g.holder(pay.Account)
-		after := h.pay(pay.Pot, -pay.Amount)
+		pot := h.potToday(pay.Pot, g.turned)
+		after := h.pay(pot, -pay.Amount)
 		g.record.Return.Postings = append(g.record.Return.Postings,
-			settle.Posting{Party: h.party, Pot: pay.Pot, Amount: -pay.Amount, After: max(0, after)})
+			settle.Posting{Party: h.party, Pot: pot, Amount: -pay.Amount, After: max(0, after)})
 	}
 	return nil
 }
@@ -292,42 +321,55 @@ func (g *giving) addHolder(t *tx, person settle.PersonID) error {
 	if g.holder(person) != nil {
 		return nil
 	}
-	pid, _ := decodePerson(person)
-	row, err := t.personBy("pid = ?", pid)
+	h, err := t.payerNow(g.rules, person, g.patient.key)
 	if err != nil {
 		return err
 	}
-	h := &holder{key: row.key, contains: open, party: g.partyOf(person, &row)}
+	h.party = g.partyOf(person, h.party.Masked)
+	g.holders = append(g.holders, h)
+	return nil
+}
+
+// payerNow is somebody who paid for a patient, as the account stands today.
+func (t *tx) payerNow(rules *settle.Rules, person settle.PersonID, patient int64) (*holder, error) {
+	pid, _ := decodePerson(person)
+	row, err := t.personBy("pid = ?", pid)
+	if err != nil {
+		return nil, err
+	}
+	h := &holder{key: row.key, contains: open, party: settle.Party{Person: person, Masked: row.person.Masked}}
 	var s accountScan
 	err = t.get("SELECT "+accountColumns+" FROM account a WHERE a.person = ?", []any{row.key}, s.dest()...)
 	if err != nil && !errors.Is(err, errNoRows) {
-		return err
+		return nil, err
 	}
 	if account, _ := s.row(); s.status.Valid {
-		if err := h.take(t, &row, account); err != nil {
-			return err
+		if err := h.take(t, rules, &row, account); err != nil {
+			return nil, err
 		}
+	}
+	if row.person.Status == settle.StatusDeceased {
+		h.account.Status = settle.StatusDeceased
 	}
 	var b settle.Binding
 	err = t.get(`SELECT quota_total, quota_used, contains FROM binding WHERE giver = ? AND beneficiary = ? AND mode = 'wallet'
-		ORDER BY active DESC, as_of DESC LIMIT 1`, []any{row.key, g.patient.key}, &b.QuotaTotal, &b.QuotaUsed, &h.through)
+		ORDER BY active DESC, as_of DESC LIMIT 1`, []any{row.key, patient}, &b.QuotaTotal, &b.QuotaUsed, &h.through)
 	if err == nil {
 		h.binding = &b
 	} else if !errors.Is(err, errNoRows) {
-		return err
+		return nil, err
 	}
-	g.holders = append(g.holders, h)
-	return t.subtractOwn(g.rules, g.patient.key, h)
+	return h, t.subtractOwn(rules, patient, h)
 }
 
 // partyOf is the payer as the settlement named it.
-func (g *giving) partyOf(person settle.PersonID, row *personRow) settle.Party {
+func (g *giving) partyOf(person settle.PersonID, masked string) settle.Party {
 	for i := range g.sold.Postings {
 		if g.sold.Postings[i].Person == person {
 			return g.sold.Postings[i].Party
 		}
 	}
-	return settle.Party{Person: person, Masked: row.person.Masked}
+	return settle.Party{Person: person, Masked: masked}
 }
 
 // store writes a return with everything that belongs to it.
@@ -354,7 +396,8 @@ func (g *giving) store(t *tx) error {
 	if back.Whole {
 		kind = settle.ReportReverse
 	}
-	report, err := t.addReport(kind, g.key, key, g.patient.key, fig.Own+fig.Shared, back.At, record)
+	about := subject{settlement: g.key, refund: key}
+	report, err := t.addReport(kind, about, g.patient.key, fig.Own+fig.Shared, back.At, record)
 	if err != nil {
 		return err
 	}
@@ -362,11 +405,14 @@ func (g *giving) store(t *tx) error {
 		return err
 	}
 	if g.order.Presence != nil {
-		if err := t.addPresence(record, g.key, g.order.Presence); err != nil {
+		if err := t.addPresence(record, about, g.order.Presence); err != nil {
 			return err
 		}
 	}
 	if err := g.releaseTraces(t); err != nil {
+		return err
+	}
+	if err := t.handOver(report, back.Postings, back.At); err != nil {
 		return err
 	}
 	t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
@@ -382,7 +428,7 @@ func (g *giving) storePostings(t *tx, record, report int64, day settle.Date) err
 		for _, pay := range pays {
 			h := g.holder(pay.Account)
 			p := settle.Posting{Pot: pay.Pot, Amount: sign * pay.Amount, After: max(0, h.pay(pay.Pot, 0))}
-			if err := t.addPosting(record, report, g.key, leg, h.key, g.patient.key, day, &p); err != nil {
+			if err := t.addPosting(record, report, subject{settlement: g.key}, leg, h.key, g.patient.key, day, &p); err != nil {
 				return err
 			}
 		}

@@ -74,7 +74,7 @@ func (t *tx) applySnapshot(s *settle.Snapshot) (bool, error) {
 		return false, err
 	}
 	for _, step := range []func() error{
-		a.applyPeople, a.applyAccounts, a.applyBindings, a.applyUsage, a.faults.err, a.applyEnded, a.endUnnamed, a.note,
+		a.applyPeople, a.applyAccounts, a.applyBindings, a.applyUsage, a.faults.err, a.applyEnded, a.endUnnamed, a.answerRequests, a.note,
 	} {
 		if err := step(); err != nil {
 			return false, err
@@ -200,6 +200,9 @@ func (a *applying) containsThrough(account *settle.SnapshotAccount) int64 {
 
 func (a *applying) applyAccount(person int64, s *settle.SnapshotAccount) error {
 	if a.snapshot.OwnOnly {
+		if err := a.turnYear(person); err != nil {
+			return err
+		}
 		done, err := a.refreshBalance(person, s)
 		if done || err != nil {
 			return err
@@ -215,6 +218,32 @@ func (a *applying) applyAccount(person int64, s *settle.SnapshotAccount) error {
 			generation = excluded.generation, gone = 0 WHERE excluded.as_of >= account.as_of`,
 		person, s.Status, s.TwoPots, s.Balance, s.Current, s.Prior, s.Frozen, s.ReservedElsewhere, optional(s.Limit), s.LimitUsed,
 		s.Allowance, millis(s.AllowanceUntil), a.through[s.PsnNo], a.centre, a.generation)
+}
+
+// turnYear lays the pots of a stored account out for the account year of this answer, which knows one balance only and
+// would otherwise leave last year's money in this year's pot. Whoever reads the account does the same in memory; see
+// holder.take.
+func (a *applying) turnYear(person int64) error {
+	var stored settle.Account
+	var asOf int64
+	err := a.get("SELECT two_pots, current, prior, as_of FROM account WHERE person = ? AND as_of <= ?", []any{person, a.centre},
+		&stored.TwoPots, &stored.Current, &stored.Prior, &asOf)
+	if errors.Is(err, errNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	day := settle.DateOf(instant(a.centre))
+	rules, err := a.ledger.options.RulesFor(day)
+	if err != nil {
+		return fmt.Errorf("rules of the day: %w", err)
+	}
+	turned, did := settle.Rollover(rules, stored, settle.DateOf(instant(asOf)), day)
+	if !did {
+		return nil
+	}
+	return a.run("UPDATE account SET current = ?, prior = ? WHERE person = ?", turned.Current, turned.Prior, person)
 }
 
 // refreshBalance takes a status and one balance from 1101 into an account that the feed has described more fully:
@@ -349,6 +378,16 @@ func (a *applying) endUnnamed() error {
 		}
 	}
 	return nil
+}
+
+// answerRequests confirms requests that the centre had left open and this snapshot shows to be done: the binding is there,
+// or is there no more. A centre need not be asked again about what it tells anyway.
+func (a *applying) answerRequests() error {
+	return a.run(`UPDATE request SET state = ?1 WHERE state = 'pending' AND at < ?2 AND CASE action
+		WHEN 'bind' THEN EXISTS (SELECT 1 FROM binding b WHERE b.giver = request.giver AND b.beneficiary = request.beneficiary
+			AND b.active = 1 AND b.as_of = ?2)
+		WHEN 'unbind' THEN EXISTS (SELECT 1 FROM binding b WHERE b.ref = request.binding AND b.active = 0 AND b.as_of = ?2)
+		ELSE 0 END`, settle.RequestConfirmed, a.centre)
 }
 
 // note remembers that the snapshot was applied.

@@ -20,7 +20,7 @@ const databaseName = "ledger.db"
 
 const (
 	busyTimeout = 10 * time.Second
-	readers     = 4 // connections of the read pool
+	readers     = 4 // reads at the same time
 )
 
 // open is the centre time of a posting that the centre has not acknowledged: later than any snapshot.
@@ -50,14 +50,16 @@ func openWriter(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// openReaders opens the read-only pool.
+// openReaders opens the read-only pool: a connection for each read that may run, and one to prepare a statement on. A
+// read that meets a new query holds its own connection while it waits for the statement; without the spare one, all
+// of them could wait for each other.
 func openReaders(path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite3", dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}}))
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(readers)
-	db.SetMaxIdleConns(readers)
+	db.SetMaxOpenConns(readers + 1)
+	db.SetMaxIdleConns(readers + 1)
 	return db, nil
 }
 
@@ -169,8 +171,13 @@ func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) er
 
 // read runs a function over one consistent state of the database.
 func (l *Ledger) read(ctx context.Context, run func(*tx) error) (err error) {
-	// The transaction itself must not die with ctx in the middle of a statement; ctx only bounds waiting for a
-	// connection.
+	// The transaction itself must not die with ctx in the middle of a statement; ctx only bounds waiting for a turn.
+	select {
+	case l.turns <- struct{}{}:
+	case <-ctx.Done():
+		return storeError(ctx.Err())
+	}
+	defer func() { <-l.turns }()
 	conn, err := l.reads.Conn(ctx)
 	if err != nil {
 		return storeError(err)
@@ -188,7 +195,11 @@ func (l *Ledger) read(ctx context.Context, run func(*tx) error) (err error) {
 		}
 		return dbtx.StmtContext(context.Background(), stmt), nil
 	}}
-	return storeError(run(t))
+	err = storeError(run(t))
+	if isDamage(err) && l.writer != nil {
+		l.writer.fault.Store(&writeFault{err: err, final: true})
+	}
+	return err
 }
 
 // storeError gives an error its code: what already has one keeps it, a full disk is STORE_FULL, everything else that

@@ -51,6 +51,8 @@ type VerifyReport struct {
 	Settlements int
 	Returns     int
 	Outcomes    int // of messages to the centre
+	Requests    int // for bindings
+	Premiums    int // contributions paid and cancelled
 	Findings    []Finding
 }
 
@@ -92,13 +94,13 @@ func verifyDir(ctx context.Context, dir string, progress func(done, total int)) 
 		return report, fmt.Errorf("no ledger here: %w", err)
 	}
 	l := &Ledger{}
-	if l.vault, err = openVault(dir, true); err != nil {
+	if l.vault, _, err = openVault(dir, true); err != nil {
 		return report, err
 	}
 	if l.reads, err = openReaders(path); err != nil {
 		return report, err
 	}
-	l.readStmts = newStatements(l.reads)
+	l.readStmts, l.turns = newStatements(l.reads), make(chan struct{}, readers)
 	defer func() {
 		l.readStmts.close()
 		err = errors.Join(err, l.reads.Close())
@@ -253,6 +255,15 @@ func (v *verifier) check(l *link) error {
 	case recordDispatch:
 		v.report.Outcomes++
 		return v.checkOutcome(l)
+	case recordRequest:
+		v.report.Requests++
+		return v.checkRequest(l)
+	case recordPremium:
+		v.report.Premiums++
+		return v.checkPremium(l)
+	case recordPremiumCancel:
+		v.report.Premiums++
+		return v.checkPremiumCancel(l)
 	}
 	v.found(FoundInserted, 7, l.seq, l.where(), "is of no known kind")
 	return nil
@@ -399,7 +410,7 @@ func (v *verifier) checkPresence(l *link, key int64, want *settle.Presence) erro
 	var got settle.Presence
 	var seq, settlement, matched int64
 	var card []byte
-	err := v.get("SELECT settlement, reader, seq, kind, card, person_check, matched_at FROM presence WHERE record = ?", []any{l.seq},
+	err := v.get("SELECT COALESCE(settlement, 0), reader, seq, kind, card, person_check, matched_at FROM presence WHERE record = ?", []any{l.seq},
 		&settlement, &got.Reader, &seq, &got.Kind, &card, &got.PersonCheck, &matched)
 	if errors.Is(err, errNoRows) {
 		v.found(FoundRemoved, 8, l.seq, l.where(), "the card presence is gone")
@@ -553,9 +564,18 @@ func (v *verifier) strays() error {
 			WHERE c.seq IS NULL`},
 		{1, `SELECT 'posting ' || o.id FROM posting o LEFT JOIN report r ON r.id = o.report AND r.record = o.record WHERE r.id IS NULL`},
 		{5, `SELECT 'report ' || r.id FROM report r LEFT JOIN settlement s ON s.record = r.record AND s.id = r.settlement
-			LEFT JOIN refund f ON f.record = r.record AND f.id = r.refund WHERE (s.id IS NULL) = (f.id IS NULL)`},
-		{8, `SELECT 'presence ' || p.record FROM presence p LEFT JOIN report r ON r.record = p.record AND r.settlement = p.settlement
+			LEFT JOIN refund f ON f.record = r.record AND f.id = r.refund LEFT JOIN premium m ON m.record = r.record AND m.id = r.premium
+			LEFT JOIN premium_cancel k ON k.record = r.record AND k.premium = r.premium
+			LEFT JOIN request q ON q.record = r.record AND q.id = r.request
+			WHERE (s.id IS NOT NULL) + (f.id IS NOT NULL) + (m.id IS NOT NULL) + (k.id IS NOT NULL) + (q.id IS NOT NULL) <> 1`},
+		{8, `SELECT 'presence ' || p.record FROM presence p LEFT JOIN report r ON r.record = p.record AND r.settlement IS p.settlement
 			WHERE r.id IS NULL`},
+		{3, `SELECT 'request ' || q.request_id FROM request q LEFT JOIN chain c ON c.seq = q.record AND c.kind = 'request' AND c.ref = q.request_id
+			WHERE c.seq IS NULL`},
+		{3, `SELECT 'premium ' || m.premium_id FROM premium m LEFT JOIN chain c ON c.seq = m.record AND c.kind = 'premium' AND c.ref = m.premium_id
+			WHERE c.seq IS NULL`},
+		{6, `SELECT 'cancellation ' || k.cancel_id FROM premium_cancel k LEFT JOIN chain c ON c.seq = k.record AND c.kind = 'premium_cancel'
+			AND c.ref = k.cancel_id WHERE c.seq IS NULL`},
 		{7, `SELECT 'message ' || d.msgid FROM dispatch d LEFT JOIN chain c ON c.seq = d.record AND c.kind = 'dispatch' AND c.ref = d.msgid
 			WHERE c.seq IS NULL AND d.state NOT IN ('prepared', 'sent', 'unknown') AND d.undone_by = ''`},
 	} {
@@ -574,20 +594,22 @@ func (v *verifier) strays() error {
 
 // sums checks what needs many rows at once.
 func (v *verifier) sums() error {
-	err := v.each(`SELECT s.ref FROM posting o JOIN settlement s ON s.id = o.settlement
-		GROUP BY o.settlement, o.person HAVING SUM(o.amount) < 0`, nil, func(scan func(dest ...any) error) error {
-		var ref string
-		err := scan(&ref)
-		v.found(FoundBroken, 6, 0, "settlement "+ref, "a source got back more than it paid")
-		return err
-	})
-	return errors.Join(err, v.each(`SELECT o.id, s.ref FROM posting o JOIN settlement s ON s.id = o.settlement WHERE o.centre <> ? AND NOT EXISTS
+	const where = `COALESCE('settlement ' || s.ref, 'premium ' || m.premium_id, 'nothing') FROM posting o
+		LEFT JOIN settlement s ON s.id = o.settlement LEFT JOIN premium m ON m.id = o.premium `
+	err := v.each("SELECT "+where+"GROUP BY o.settlement, o.premium, o.person HAVING SUM(o.amount) < 0", nil,
+		func(scan func(dest ...any) error) error {
+			var ref string
+			err := scan(&ref)
+			v.found(FoundBroken, 6, 0, ref, "a source got back more than it paid")
+			return err
+		})
+	return errors.Join(err, v.each("SELECT o.id, "+where+`WHERE o.centre <> ? AND NOT EXISTS
 		(SELECT 1 FROM dispatch d WHERE d.report = o.report AND d.centre = o.centre)`, []any{open},
 		func(scan func(dest ...any) error) error {
 			var id int64
 			var ref string
 			err := scan(&id, &ref)
-			v.found(FoundChanged, 2, 0, "settlement "+ref, "posting %d claims an acknowledgement that the journal does not hold", id)
+			v.found(FoundChanged, 2, 0, ref, "posting %d claims an acknowledgement that the journal does not hold", id)
 			return err
 		}))
 }

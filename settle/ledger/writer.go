@@ -65,6 +65,7 @@ type writer struct {
 	clockAt   time.Time // high-water mark on disk
 	sinceSave atomic.Int64
 	commits   atomic.Int64 // COMMITs made, for tests of the grouping
+	fault     atomic.Pointer[writeFault]
 	wake      chan struct{}
 }
 
@@ -73,6 +74,27 @@ func newWriter(l *Ledger, conn *sql.Conn) *writer {
 		ledger: l, conn: conn, stmts: newStatements(conn),
 		queue: make(chan *request, queueLength), ended: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
+}
+
+// writeFault is why the last transaction failed. A damaged file is final: whatever is written into it may be lost.
+type writeFault struct {
+	err   error
+	final bool
+}
+
+// WriteFault is why nothing can be written now: the fault of the last transaction, nil once one has succeeded again. A
+// damaged database stays at fault until the daemon is started on a sound one.
+func (l *Ledger) WriteFault() error {
+	if f := l.writer.fault.Load(); f != nil {
+		return f.err
+	}
+	return nil
+}
+
+// isDamage reports whether SQLite found the file itself broken.
+func isDamage(err error) bool {
+	var fault sqlite3.Error
+	return errors.As(err, &fault) && (fault.Code == sqlite3.ErrCorrupt || fault.Code == sqlite3.ErrNotADB)
 }
 
 // write runs a function in a write transaction and returns after it is on disk. An error of run rolls back what run
@@ -162,6 +184,7 @@ func (w *writer) do(requests []*request) {
 	if err := w.transact(b, live, results); err != nil {
 		w.abandon()
 		err = storeError(err)
+		w.fault.Store(&writeFault{err: err, final: isDamage(err)})
 		w.ledger.log.Error("write transaction failed", "requests", len(live), "error", err.Error())
 		for i := range results {
 			// A request that its own rule refused keeps its refusal; whatever else was in the batch is not on disk.
@@ -187,6 +210,9 @@ func refused(err error) bool {
 
 // transact is one transaction. An error means that nothing of the batch is on disk.
 func (w *writer) transact(b *batch, live []*request, results []error) error {
+	if f := w.fault.Load(); f != nil && f.final {
+		return f.err
+	}
 	t := &tx{ledger: w.ledger, stmt: w.stmts.get, batch: b}
 	if err := t.run("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -214,6 +240,7 @@ func (w *writer) transact(b *batch, live []*request, results []error) error {
 		return err
 	}
 	w.head = b.head
+	w.fault.Store(nil)
 	w.commits.Add(1)
 	w.ledger.metrics.observeBatch(done)
 	if w.sinceSave.Add(int64(done)) >= checkpointAfter {

@@ -124,6 +124,67 @@ func (c *Client) Accounts(ctx context.Context, terminal string) (localapi.Accoun
 	return answer, err
 }
 
+// QuoteExplained is Quote with every account that was tried.
+func (c *Client) QuoteExplained(ctx context.Context, sale session.SaleRequest) (localapi.QuoteAnswer, error) {
+	answer, _, err := call[localapi.QuoteAnswer](ctx, c, http.MethodPost, "/v1/quotes?explain=true", sale)
+	return answer, err
+}
+
+// Bindings are the bindings of the holder of the card in the terminal's reader.
+func (c *Client) Bindings(ctx context.Context, terminal string) (localapi.BindingsAnswer, error) {
+	answer, _, err := call[localapi.BindingsAnswer](ctx, c, http.MethodGet, "/v1/people/me/bindings?terminal="+url.QueryEscape(terminal), nil)
+	return answer, err
+}
+
+// Bind asks for a binding; replayed is true where it had been asked for before.
+func (c *Client) Bind(ctx context.Context, r session.BindRequest) (answer localapi.RequestAnswer, replayed bool, err error) {
+	return call[localapi.RequestAnswer](ctx, c, http.MethodPost, "/v1/bindings", r)
+}
+
+// ChangeBinding asks for a new rank or limit.
+func (c *Client) ChangeBinding(ctx context.Context, binding string, r session.ChangeBindingRequest) (answer localapi.RequestAnswer, replayed bool, err error) {
+	return call[localapi.RequestAnswer](ctx, c, http.MethodPatch, "/v1/bindings/"+url.PathEscape(binding), r)
+}
+
+// EndBinding asks for the end of a binding.
+func (c *Client) EndBinding(ctx context.Context, binding string, r session.EndBindingRequest) (answer localapi.RequestAnswer, replayed bool, err error) {
+	return call[localapi.RequestAnswer](ctx, c, http.MethodDelete, "/v1/bindings/"+url.PathEscape(binding), r)
+}
+
+// Request is a request for a binding by the till's id.
+func (c *Client) Request(ctx context.Context, id string) (localapi.RequestAnswer, error) {
+	answer, _, err := call[localapi.RequestAnswer](ctx, c, http.MethodGet, "/v1/requests/"+url.PathEscape(id), nil)
+	return answer, err
+}
+
+// PayPremium pays a relative's contribution.
+func (c *Client) PayPremium(ctx context.Context, r session.PremiumRequest) (answer localapi.PremiumAnswer, replayed bool, err error) {
+	return call[localapi.PremiumAnswer](ctx, c, http.MethodPost, "/v1/premiums", r)
+}
+
+// CancelPremium takes a contribution back.
+func (c *Client) CancelPremium(ctx context.Context, premium string, r session.CancelPremiumRequest) (answer localapi.CancellationAnswer, replayed bool, err error) {
+	return call[localapi.CancellationAnswer](ctx, c, http.MethodPost, "/v1/premiums/"+url.PathEscape(premium)+"/cancellation", r)
+}
+
+// Premium is a contribution by the till's id.
+func (c *Client) Premium(ctx context.Context, id string) (localapi.PremiumAnswer, error) {
+	answer, _, err := call[localapi.PremiumAnswer](ctx, c, http.MethodGet, "/v1/premiums/"+url.PathEscape(id), nil)
+	return answer, err
+}
+
+// Attention is everything that waits for a decision; a manager's token is needed.
+func (c *Client) Attention(ctx context.Context) (localapi.AttentionsAnswer, error) {
+	answer, _, err := call[localapi.AttentionsAnswer](ctx, c, http.MethodGet, "/v1/attention", nil)
+	return answer, err
+}
+
+// CloseAttention takes an item off the work list; a manager's token is needed.
+func (c *Client) CloseAttention(ctx context.Context, id int64, r session.CloseAttentionRequest) (localapi.ClosedAnswer, error) {
+	answer, _, err := call[localapi.ClosedAnswer](ctx, c, http.MethodPost, fmt.Sprintf("/v1/attention/%d", id), r)
+	return answer, err
+}
+
 // Reader is every reader and the card in it.
 func (c *Client) Reader(ctx context.Context) (localapi.ReadersAnswer, error) {
 	answer, _, err := call[localapi.ReadersAnswer](ctx, c, http.MethodGet, "/v1/reader", nil)
