@@ -112,7 +112,7 @@ func (k *checker) all(ctx context.Context) {
 	k.try(ctx, "守护进程 daemon   ", k.daemonRuns)
 	k.try(ctx, "账本 ledger       ", k.ledger)
 	k.try(ctx, "磁盘 disk         ", k.disk)
-	k.try(ctx, "读卡器 reader     ", k.reader)
+	k.readers(ctx)
 	k.try(ctx, "医保中心 centre   ", k.centre)
 }
 
@@ -200,28 +200,51 @@ func (k *checker) disk(context.Context) (string, error) {
 	if err := health.NewDiskWatch(tracker, k.config.Data, func(string) (health.Space, error) { return space, nil }).Check(); err != nil {
 		return "", err
 	}
-	if !tracker.Ready() {
-		return "", settle.NewError(settle.StoreFull, nil)
+	for _, w := range tracker.Warnings() {
+		if w.Code == health.DiskFull {
+			return "", fmt.Errorf("%s%s / %s", w.Text, w.Remedy, w.English.Text)
+		}
 	}
 	return fmt.Sprintf("%d MB 可用 free", space.Free>>20), nil
 }
 
-func (k *checker) reader(ctx context.Context) (string, error) {
-	cards := k.config.Cards()
-	if len(cards) == 0 {
-		return "", errors.New("没有配置读卡器，请填写 reader / no reader is configured")
+func (k *checker) readers(ctx context.Context) {
+	devices := k.config.Cards()
+	if len(devices) == 0 {
+		k.try(ctx, "读卡器 reader     ", func(context.Context) (string, error) {
+			return "", errors.New("没有配置读卡器，请填写 reader / no reader is configured")
+		})
 	}
-	r := cards[0]
-	card, err := cardreader.ReadOnce(ctx, cardreader.Options{Name: r.Name, Kind: r.Kind, Port: r.Port, Baud: r.Baud}, nil)
+	if r, set := k.config.Identity(); set {
+		devices = append(devices, r)
+	}
+	for _, r := range devices {
+		k.try(ctx, "读卡器 reader     ", func(ctx context.Context) (string, error) { return k.reader(ctx, r) })
+	}
+}
+
+func (k *checker) reader(ctx context.Context, r config.Reader) (string, error) {
+	card, err := cardreader.ReadOnce(ctx, cardreader.Options{Name: r.Name, Kind: r.Kind, Port: r.Port, Baud: r.Baud, Slot: r.Slot}, nil)
 	switch {
 	case errors.Is(err, cardreader.ErrNoCard):
 		return r.Port + " 正常，没有卡 answers, no card", nil
 	case errors.Is(err, serialport.ErrBusy) && k.running:
 		return r.Port + " 由正在运行的守护进程使用 in use by the running daemon", errSkipped
+	case errors.Is(err, serialport.ErrTimeout):
+		return "", errors.Join(err, k.findKind(ctx, r))
 	case err != nil:
 		return "", err
 	}
 	return fmt.Sprintf("%s 正常，卡 answers, card of %s", r.Port, card.MaskedHolder()), nil
+}
+
+// findKind asks a device that does not answer as configured what it is, by probing that harms none.
+func (k *checker) findKind(ctx context.Context, r config.Reader) error {
+	found, err := cardreader.Probe(ctx, r.Port)
+	if err != nil || len(found) == 0 {
+		return nil //nolint:nilerr // the device is silent, which has been said
+	}
+	return fmt.Errorf("端口上是 %s、%d 波特，请更正配置 / the device on the port is of kind %s at %d baud", found[0].Kind, found[0].Baud, found[0].Kind, found[0].Baud)
 }
 
 // centre signs in, which books nothing, and compares the clocks.

@@ -148,7 +148,7 @@ func TestSilentCentre(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := till.client.Refund(t.Context(), settled.SettlementID, session.RefundRequest{
-		RefundID: "SILENT-R", Operator: session.OperatorRequest{ID: "1"}, Lines: []session.RefundLineRequest{{ID: "1", Quantity: "1"}},
+		RefundID: "SILENT-R", Operator: session.OperatorRequest{ID: "1"}, Lines: []session.RefundLineRequest{{ID: "1", Quantity: "1", TraceCodes: []string{"81234560000000000011"}}},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gongji/daemon/localapi"
+	"gongji/settle/ledger"
 )
 
 func posCommand() *cobra.Command {
@@ -26,8 +27,8 @@ func posCommand() *cobra.Command {
 		if err := needFlag(cmd, "data"); err != nil {
 			return nil, err
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("data directory: %w", err)
 		}
 		return localapi.OpenTokens(dir)
 	}
@@ -43,6 +44,9 @@ func posAdd(open tokenOpener) *cobra.Command {
 		Use: "add NAME", Short: "Make a token and print it once", Args: cobra.ExactArgs(1),
 		Example: "  gongjid pos add counter-1 --data /var/lib/gongji\n  gongjid pos add office --role manager --data /var/lib/gongji",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := makeDataDir(cmd); err != nil {
+				return err
+			}
 			tokens, err := open(cmd)
 			if err != nil {
 				return err
@@ -98,4 +102,17 @@ func posRevoke(open tokenOpener) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// makeDataDir makes the data directory of a daemon that has not run yet, and says so: the token is good for a daemon
+// with exactly this directory.
+func makeDataDir(cmd *cobra.Command) error {
+	if err := needFlag(cmd, "data"); err != nil {
+		return err
+	}
+	dir := cmd.Flags().Lookup("data").Value.String()
+	if found, err := ledger.Exists(dir); err == nil && !found {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s 里还没有账本；请核对与配置 data 一致 / no ledger there yet; it must be the data of the configuration\n", dir)
+	}
+	return os.MkdirAll(dir, 0o700)
 }

@@ -57,14 +57,15 @@ func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
 		return s, err
 	}
 	s.makeCards()
+	// The centre's lock comes first: a second demo on the directory must not take the first one's reader away.
+	if err := s.openCentre(o.log); err != nil {
+		return s, err
+	}
 	s.reader, err = virtual.NewReader(virtual.Options{Link: filepath.Join(s.dir, "reader")})
 	if err != nil {
 		return s, fmt.Errorf("virtual reader: %w", err)
 	}
 	s.clean = append(s.clean, s.reader.Close)
-	if err := s.openCentre(o.log); err != nil {
-		return s, err
-	}
 	c, err := s.config(o)
 	if err != nil {
 		return s, err
