@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,7 +53,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type settings struct {
 	listen, data, people, area string
 	demo                       bool
-	faults, without            []string
+	faults, without, answer    []string
+	bindings                   string
 }
 
 func newCommand() *cobra.Command {
@@ -59,14 +62,16 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "gongji-centre --listen ADDR --data DIR",
 		Short: "Reference healthcare security centre (参考医保中心)",
-		Long: `gongji-centre answers the national interface's messages 9001, 1101, 2102, 2103 and 2601 and the feed
-extension G101 and G102. Its book is in DIR/centre.jsonl, on disk before each answer.
+		Long: `gongji-centre answers the national interface: sign-in, people, pharmacies, clinics, reversal, reconciliation,
+goods, queries and files, and the extensions G101 to G104. Its book is in DIR/centre.jsonl, sealed with
+DIR/keys/centre.key and on disk before each answer.
 
-GET /centre/book and GET /centre/people show the book and the people, masked. The folder holds identities in
-clear, as a centre does: use invented people, or a machine of its own.`,
+GET /centre/book and GET /centre/people show the book and the people, masked. Whoever has the folder has the
+key too: use invented people, or a machine of its own.`,
 		Example: `  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo
   gongji-centre --listen 127.0.0.1:7400 --data ./centre --people family.json
-  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --fault 2102=lose-answer:2`,
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --fault 2102=lose-answer:2
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --answer string-numbers,empty-amounts --bindings pending:3`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(command *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(command, args); err != nil {
@@ -88,7 +93,9 @@ clear, as a centre does: use invented people, or a machine of its own.`,
 	flags.StringVar(&s.people, "people", "", "snapshot file (feed format) whose people, accounts and bindings are added or replaced")
 	flags.BoolVar(&s.demo, "demo", false, "start an empty book with the invented demo family")
 	flags.StringVar(&s.area, "area", "430100", "the centre's area, six digits")
-	flags.StringArrayVar(&s.faults, "fault", nil, "rehearse a fault: infno=kind[:count[:delay]]; kinds: lose-answer half-answer 502-before 502-after html-after delay-before delay-after expire-signin")
+	flags.StringArrayVar(&s.faults, "fault", nil, "rehearse a fault: infno=kind[:count[:delay]]; kinds: lose-answer half-answer 502-before 502-after html-after delay-before delay-after expire-signin centre-only venue-only blind")
+	flags.StringSliceVar(&s.answer, "answer", nil, "write answers as some centres do: string-numbers, empty-amounts, object-for-array, fund-includes-account")
+	flags.StringVar(&s.bindings, "bindings", "confirm", "how binding requests are decided: confirm, refuse, or pending:N (answered pending N times, then confirmed)")
 	flags.StringSliceVar(&s.without, "without", nil, "transactions this centre does not have, such as G101,G102")
 	return command
 }
@@ -101,13 +108,21 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return wrongUsage{err}
 	}
+	manner, err := centre.ParseManner(s.answer)
+	if err != nil {
+		return wrongUsage{err}
+	}
+	desk, err := parseDesk(s.bindings)
+	if err != nil {
+		return wrongUsage{err}
+	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	journal, err := centre.OpenJournal(s.data)
 	if err != nil {
 		return err
 	}
 	defer journal.Close() //nolint:errcheck // every entry is on disk already
-	c, err := centre.New(centre.Options{Area: s.area, Logger: log, Journal: journal, Faults: faults, Without: s.without})
+	c, err := centre.New(centre.Options{Area: s.area, Logger: log, Journal: journal, Faults: faults, Manner: manner, Desk: desk, Without: s.without})
 	if err != nil {
 		return err
 	}
@@ -134,6 +149,22 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return server.Close()
 	}
 	return nil
+}
+
+// parseDesk reads how binding requests are decided.
+func parseDesk(text string) (centre.Desk, error) {
+	kind, count, _ := strings.Cut(text, ":")
+	switch kind {
+	case "confirm":
+		return centre.Desk{}, nil
+	case "refuse":
+		return centre.Desk{Refuse: "经办机构审核未通过"}, nil
+	case "pending":
+		if n, err := strconv.Atoi(count); err == nil && n > 0 {
+			return centre.Desk{Pending: n}, nil
+		}
+	}
+	return centre.Desk{}, fmt.Errorf("bindings %q is none of confirm, refuse, pending:N", text)
 }
 
 // load brings the people in. The demo family is for an empty book only: a restart must not give spent money back.

@@ -110,7 +110,7 @@ func TestServe(t *testing.T) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	book, stop = serve(t, "--listen", "127.0.0.1:0", "--data", dir, "--demo", "--people", file)
+	book, stop = serve(t, "--listen", "127.0.0.1:0", "--data", dir, "--demo", "--people", file, "--answer", "empty-amounts", "--bindings", "pending:2")
 	if n := len(people(t, book)); n != 6 {
 		t.Errorf("%d people after the restart", n)
 	}
@@ -134,6 +134,8 @@ func TestUsage(t *testing.T) {
 		"unknown flag": {[]string{"--colour"}, 2, "unknown flag"},
 		"argument":     {[]string{"--data", "x", "now"}, 2, "unknown command"},
 		"fault":        {[]string{"--data", t.TempDir(), "--fault", "2102=explode"}, 2, "with one of the kinds"},
+		"answer":       {[]string{"--data", t.TempDir(), "--answer", "sideways"}, 2, "string-numbers"},
+		"bindings":     {[]string{"--data", t.TempDir(), "--bindings", "pending:0"}, 2, "pending:N"},
 		"address":      {[]string{"--data", t.TempDir(), "--listen", "nowhere:-1"}, 1, "cannot listen on"},
 		"people":       {[]string{"--data", t.TempDir(), "--people", "/nonexistent.json"}, 1, "people:"},
 	} {

@@ -81,7 +81,7 @@ func TestBindingCountsOnlyAfterConfirmation(t *testing.T) {
 	}
 	h.reopen()
 	again, replayed, err := h.RequestBinding(t.Context(), order)
-	if err != nil || !replayed || again.State != settle.RequestConfirmed || !again.At.Equal(view.At) {
+	if err != nil || !replayed || again.State != settle.RequestConfirmed || again.Binding != "B-9" || !again.At.Equal(view.At) {
 		t.Errorf("replay %+v %v %v", again, replayed, err)
 	}
 	order.Request.Rank = 4

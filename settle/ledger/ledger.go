@@ -28,6 +28,17 @@
 // centre learns of a partial return as a cancellation and a new booking, a return is posted in two legs, what was
 // cancelled and what stays paid, and each is contained from its own acknowledgement on.
 //
+// # Families
+//
+// A request for a binding is written, reported and answered like a sale, and changes nothing else: only the centre's
+// confirmation, or a snapshot, writes a binding. A contribution is posted like a sale of its own, outside the caps on bills,
+// and is never taken offline. Their ids travel to the centre, so they are unique in the venue and not in a till.
+//
+// The account year turns when an account is read: a snapshot of last year knows last year's pots, so its current money is
+// read as prior money from the first day of the new year on (Beijing). Nothing is written for it, which makes it the same
+// before and after a restart, and the first snapshot of the new year takes over. Money that goes back to an account that was
+// closed, or whose holder has died, is posted to the pot "agency" and put on the work list: it is never cash.
+//
 // # Decisions
 //
 // Identities enter with a snapshot and are sealed (AES-256-GCM) before they are written; the keys lie in a file of

@@ -281,6 +281,17 @@ func TestNoIdentityOnDisk(t *testing.T) {
 		report := h.due()
 		h.accept(report, h.clock.now())
 	}
+	h.settle(h.byAgent(h.order(h.patient, line("1", 5)), h.stranger.certno))
+	h.request(h.bindOrder("Q1", h.stranger, h.patient, settle.Sibling))
+	report := h.dueOf(h.stranger)
+	h.finish(settle.DispatchResult{
+		MsgID: h.send(report.ID, "G103"), State: settle.DispatchAccepted, Report: report.ID, ReportState: settle.ReportAccepted, Done: true,
+		RequestState: settle.RequestRefused, RequestAnswer: h.stranger.name + h.stranger.certno, // a centre that quotes what it must not
+	})
+	h.pay(h.premiumOrder("P1", h.spouse, h.child, 100))
+	if _, _, err := h.CancelPremium(t.Context(), h.cancelOrder("X1", "P1", h.spouse)); err != nil {
+		t.Fatal(err)
+	}
 	look := func() (files int) {
 		t.Helper()
 		err := filepath.WalkDir(h.options.Dir, func(path string, entry fs.DirEntry, err error) error {

@@ -190,6 +190,9 @@ func firstRequestDifference(stored *settle.BindingRequest, repeated settle.Bindi
 	bind := repeated.Action == settle.BindingBind
 	repeated.At, repeated.State, repeated.Answer = stored.At, stored.State, stored.Answer
 	repeated.LimitAll = stored.LimitAll
+	if bind {
+		repeated.Binding = stored.Binding
+	}
 	repeated.ValidFrom = cmp.Or(repeated.ValidFrom, stored.ValidFrom)
 	repeated.ValidTo = cmp.Or(repeated.ValidTo, stored.ValidTo)
 	if repeated.Giver == "" || !bind {
@@ -207,19 +210,24 @@ func firstRequestDifference(stored *settle.BindingRequest, repeated settle.Bindi
 	return differ(reflect.ValueOf(*stored), reflect.ValueOf(repeated), "")
 }
 
-const requestQuery = `SELECT q.record, q.state, q.answer, r.state, g.masked, p.masked FROM request q JOIN report r ON r.request = q.id
+const requestQuery = `SELECT q.record, q.state, q.answer, r.state, g.masked, p.masked, COALESCE((SELECT b.ref FROM binding b
+		WHERE q.state = 'confirmed' AND b.giver = q.giver AND b.beneficiary = q.beneficiary AND b.active = 1
+		ORDER BY b.as_of DESC LIMIT 1), '')
+	FROM request q JOIN report r ON r.request = q.id
 	JOIN person g ON g.id = q.giver JOIN person p ON p.id = q.beneficiary WHERE `
 
 // requests reads requests with what became of them.
 func (t *tx) requests(condition string, args ...any) (list []settle.RequestView, err error) {
 	var records []int64
 	var answers [][]byte
+	var bound []string // the binding that a confirmed request has made
 	err = t.each(requestQuery+condition, args, func(scan func(dest ...any) error) error {
 		var v settle.RequestView
 		var record int64
 		var answer []byte
-		err := scan(&record, &v.State, &answer, &v.Report, &v.GiverMasked, &v.BeneficiaryMasked)
-		list, records, answers = append(list, v), append(records, record), append(answers, answer)
+		var ref string
+		err := scan(&record, &v.State, &answer, &v.Report, &v.GiverMasked, &v.BeneficiaryMasked, &ref)
+		list, records, answers, bound = append(list, v), append(records, record), append(answers, answer), append(bound, ref)
 		return err
 	})
 	if err != nil {
@@ -237,6 +245,9 @@ func (t *tx) requests(condition string, args ...any) (list []settle.RequestView,
 		state := list[i].State
 		list[i].BindingRequest = record.Request
 		list[i].State, list[i].Answer = state, string(answer)
+		if list[i].Action == settle.BindingBind {
+			list[i].Binding = bound[i]
+		}
 	}
 	return list, nil
 }

@@ -59,7 +59,7 @@ func (v *verifier) checkAnswered(l *link, state settle.RequestState) error {
 	}
 	var shown int
 	err = v.get(`SELECT COUNT(*) FROM request q JOIN binding b ON b.giver = q.giver AND b.beneficiary = q.beneficiary
-		WHERE q.record = ? AND b.as_of > q.at AND (q.action = 'bind' OR (q.action = 'unbind' AND b.ref = q.binding))`, []any{l.seq}, &shown)
+		WHERE q.record = ? AND (q.action = 'bind' OR (q.action = 'unbind' AND b.ref = q.binding AND b.active = 0))`, []any{l.seq}, &shown)
 	if state != settle.RequestConfirmed || shown == 0 {
 		v.found(FoundChanged, 3, l.seq, l.where(), "it is %s, and no answer of the centre says so", state)
 	}

@@ -50,15 +50,16 @@ type Centre struct {
 	byMsg    map[string]*Row
 	used     map[string]bool // msgids of confirmed 2601
 	signIns  map[string]signIn
-	requests map[string]*request // G103 by venue and request id
-	premiums map[string]*premium // G104 by venue and premium id
-	visits   map[string]*visit   // 2201 by mdtrt_id
-	traces   map[string]string   // trace codes that were sold, with the receipt
-	mapped   map[string]string   // venue and shop code → national code
-	claims   map[string]bool     // venue, month and clearing type that were claimed
-	files    map[string]*file    // uploaded and result files, until they end
-	phantom  bool                // the message under way answers and books nothing
-	broken   error               // the journal could not be written: nothing more is booked
+	requests map[string]*request  // G103 by venue and request id
+	premiums map[string]*premium  // G104 by venue and premium id
+	visits   map[string]*visit    // 2201 by mdtrt_id
+	traces   map[string]string    // trace codes that were sold, with the receipt
+	mapped   map[string]string    // venue and shop code → national code
+	claims   map[string]bool      // venue, month and clearing type that were claimed
+	files    map[string]*file     // uploaded and result files, until they end
+	spent    map[string]time.Time // e-vouchers that were used, with the end of their life
+	phantom  bool                 // the message under way answers and books nothing
+	broken   error                // the journal could not be written: nothing more is booked
 }
 
 type signIn struct {
@@ -240,6 +241,8 @@ func (c *Centre) reply(w http.ResponseWriter, fault Fault, received time.Time, r
 	err := refused
 	switch {
 	case err != nil:
+	case fault.Kind == FaultBlind:
+		err = refusal("[2601-NOTFOUND] 未查询到原交易")
 	case do == nil:
 		err = refusal("[INFNO] 交易编号不存在")
 	default:

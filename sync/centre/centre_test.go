@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -362,13 +364,21 @@ func TestJournal(t *testing.T) {
 	if outcome := y.ask(nhsa.PharmacySettle{Dossier: sale(family.Stranger, settle.Figures{Total: 500, Own: 500})}); outcome.Result != nhsa.Unknown {
 		t.Errorf("a booking that cannot be written is answered with %+v", outcome)
 	}
+	for _, m := range family.Members() {
+		for _, secret := range []string{m.Name, m.IDNumber, m.PsnNo, m.CardNumber, m.Identifier} {
+			if bytes.Contains(whole, []byte(secret)) {
+				t.Error("an identity is in clear on the disk")
+			}
+		}
+	}
 	lines := bytes.SplitAfter(whole, []byte("\n"))
 	for name, damaged := range map[string][]byte{
 		"garbled": bytes.Join([][]byte{lines[0], []byte("{\"kind\n"), lines[2]}, nil),
 		"missing": bytes.Join([][]byte{lines[0], lines[1], lines[3]}, nil),
 		"doubled": bytes.Join([][]byte{lines[0], lines[1], lines[1]}, nil),
 		"no seed": bytes.Join([][]byte{lines[1]}, nil),
-		"strange": bytes.Join([][]byte{lines[0], []byte("{\"kind\":\"wish\"}\n")}, nil),
+		"clear":   bytes.Join([][]byte{lines[0], []byte("{\"kind\":\"undo\"}\n")}, nil),
+		"swapped": bytes.Join([][]byte{lines[0], lines[2], lines[1]}, nil),
 	} {
 		_, journal, err := reopen(damaged)
 		if err == nil || !strings.Contains(err.Error(), "journal line ") {
@@ -376,6 +386,57 @@ func TestJournal(t *testing.T) {
 		}
 		journal.Close()
 	}
+}
+
+// TestJournalKey: a clear journal, a missing key, a key that others may read and another key are refused, each by name.
+func TestJournalKey(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "keys", "centre.key")
+	journal, err := OpenJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo(t, Options{Journal: journal})
+	journal.Close()
+	secret, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what, says string) {
+		t.Helper()
+		journal, err := OpenJournal(dir)
+		if err == nil {
+			_, err = New(Options{Journal: journal})
+			journal.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	set := func(data []byte, mode os.FileMode) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(key, data, 0o600), os.Chmod(key, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runtime.GOOS != "windows" {
+		set(secret, 0o640)
+		refused("readable by others", "mode 0600")
+	}
+	set(secret[:5], 0o600)
+	refused("short", "32 bytes")
+	set(bytes.Repeat([]byte{7}, 32), 0o600)
+	refused("another key", "journal line 1 is damaged")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	refused("no key", "is missing")
+	if err := os.WriteFile(filepath.Join(dir, "centre.jsonl"), []byte("{\"kind\":\"seed\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused("clear", "is in clear")
+	set(secret, 0o600)
+	refused("clear with a key", "is in clear")
 }
 
 // TestInspect: the two pages show everything and nobody.

@@ -2,7 +2,10 @@
 // book of its own. It lets an integrator rehearse, stands behind the demo and the tests, and may serve as the head
 // office of a small chain. It is no copy of any province's system.
 //
-// It answers 9001, 1101, 2102, 2103 and 2601 and the feed extension G101 and G102, all in the national envelope.
+// It answers sign-in and out (9001, 9002), people and tables (1101, 1201, 1901, 2001), pharmacies (2101 to 2103), clinics
+// (2201 to 2208), reversal (2601), reconciliation and clearing (3201 to 3203, with the files of 9101 and 9102), items and
+// goods (3301, 3302, 3505, 3506), queries (5201, 5203, 5204) and our extensions G101 to G104, all in the national
+// envelope. Files live in memory for a day.
 //
 // # Choices where the interface is silent
 //
@@ -10,6 +13,10 @@
 //   - 2601 of an unknown msgid is refused with [2601-NOTFOUND], of something that cannot be undone with
 //     [2601-NOTREVERSIBLE]; a 2601 repeated after success is accepted again.
 //   - 2103 books a negative row with a setl_id of its own. A 2601 of it lets the settlement stand again.
+//   - A binding request (G103) is decided at once unless the [Desk] says otherwise; the same request id is the same request.
+//     A premium (G104) is debited once for each id, from the payer and then from the other givers.
+//   - A clinic's fees are all within the policy's scope, so 2207 repeats them as inscp_scp_amt.
+//   - 3202 lists every row of both sides; 000101 is "the centre has it, the institution does not".
 //   - respond_time is stamped after the booking, under the lock under which snapshots are taken, and no two answers
 //     carry the same millisecond. So a snapshot contains exactly the bookings whose respond_time is not later than it.
 //
@@ -22,6 +29,6 @@
 //
 // # What it keeps
 //
-// With a [Journal] every booking is on disk before it is answered. People, accounts and bindings are the snapshot
-// format of the feed page; they are identities in clear, as a centre has them, and belong on a machine of their own.
+// With a [Journal] every booking is on disk before it is answered, sealed: people, accounts and bindings are identities.
+// The key lies beside it in keys/centre.key, for its owner only; whoever copies the folder copies both.
 package centre

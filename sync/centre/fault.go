@@ -26,12 +26,13 @@ const (
 	FaultDelayAfter   FaultKind = "delay-after"   // done, and the answer comes after the delay
 	FaultExpireSignIn FaultKind = "expire-signin" // every sign-in has run out when the message arrives
 	FaultCentreOnly   FaultKind = "centre-only"   // done, and answered as refused: a row that only the centre has
+	FaultBlind        FaultKind = "blind"         // 2601 answers that it finds nothing, whatever there is
 	FaultVenueOnly    FaultKind = "venue-only"    // answered as done, and nothing is booked: a row that only the venue has
 )
 
 var faultKinds = []FaultKind{
 	FaultLoseAnswer, FaultHalfAnswer, FaultBadBefore, FaultBadAfter, FaultPageAfter, FaultDelayBefore, FaultDelayAfter, FaultExpireSignIn,
-	FaultCentreOnly, FaultVenueOnly,
+	FaultCentreOnly, FaultVenueOnly, FaultBlind,
 }
 
 // Fault is what happens to one message.

@@ -106,15 +106,18 @@ func (c *Centre) apply(e entry) error {
 	return fmt.Errorf("entry of unknown kind %q", e.Kind)
 }
 
-// Journal is the centre's memory on disk: JSON lines that are only ever appended, each flushed to the disk before the
-// message is answered. It serves a sandbox and a small chain; it is read whole at the start.
+// Journal is the centre's memory on disk: sealed JSON lines that are only ever appended, each flushed to the disk before
+// the message is answered. Its key lies in the folder's keys/centre.key. It serves a sandbox and a small chain; it is
+// read whole at the start.
 type Journal struct {
-	file *os.File
-	lock *os.File
+	file   *os.File
+	lock   *os.File
+	sealer *sealer
+	lines  int // that are in the file
 }
 
 // OpenJournal opens or makes the journal in a folder, readable by its owner only. A second centre on the same folder is
-// refused.
+// refused, and so is a journal in clear, as older versions wrote it.
 func OpenJournal(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -127,20 +130,37 @@ func OpenJournal(dir string) (*Journal, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), lock.Close())
 	}
-	return &Journal{file: file, lock: lock}, nil
+	info, err := file.Stat()
+	if err == nil {
+		var s *sealer
+		if s, err = openSealer(dir, info.Size() == 0); err == nil {
+			return &Journal{file: file, lock: lock, sealer: s}, nil
+		}
+		if first := make([]byte, 1); info.Size() > 0 {
+			if _, readErr := file.ReadAt(first, 0); readErr == nil && first[0] == '{' {
+				err = fmt.Errorf("journal %s %w", file.Name(), errClear)
+			}
+		}
+	}
+	return nil, errors.Join(err, file.Close(), lock.Close())
 }
 
 // Close ends the journal; every entry is on disk already.
 func (j *Journal) Close() error { return errors.Join(j.file.Close(), j.lock.Close()) }
 
 func (j *Journal) append(e entry) error {
-	line, err := json.Marshal(e)
+	clear, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	line, err := j.sealer.seal(j.lines+1, clear)
 	if err != nil {
 		return err
 	}
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
+	j.lines++
 	return j.file.Sync()
 }
 
@@ -163,14 +183,19 @@ func (j *Journal) replay(c *Centre) error {
 		if err != nil {
 			return fmt.Errorf("journal line %d: %w", number, err)
 		}
+		clear, err := j.sealer.open(number, bytes.TrimSpace(line))
+		if err != nil {
+			return fmt.Errorf("journal line %d %w", number, err)
+		}
 		var e entry
-		if err := json.Unmarshal(bytes.TrimSpace(line), &e); err != nil {
+		if err := json.Unmarshal(clear, &e); err != nil {
 			return fmt.Errorf("journal line %d is damaged", number)
 		}
 		if err := c.apply(e); err != nil {
 			return fmt.Errorf("journal line %d: %w", number, err)
 		}
 		whole += int64(len(line))
+		j.lines = number
 	}
 	if err := j.file.Truncate(whole); err != nil {
 		return err

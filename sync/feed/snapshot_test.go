@@ -143,3 +143,23 @@ func FuzzDecodeSnapshot(f *testing.F) {
 		}
 	})
 }
+
+// TestBindingAlone: one binding travels as it does inside a snapshot.
+func TestBindingAlone(t *testing.T) {
+	b := settle.SnapshotBinding{
+		ID: "B-1", Giver: "1", Beneficiary: "2", Relation: settle.Parent, Rank: 2, BoundAt: 20260101, ValidFrom: 20260101, ValidTo: 20271231,
+		Mode: settle.Direct, Limit: settle.CapOf(500), LimitUsed: 100, Active: true,
+	}
+	data, err := EncodeBinding(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := DecodeBinding(data); err != nil || back != b {
+		t.Errorf("%+v, %v", back, err)
+	}
+	for _, bad := range []string{`{}`, `[]`, `{"binding_id":"B","giver":"1","beneficiary":"2","relation":"friend","rank":1,"bound_at":"2026-01-01","valid_from":"2026-01-01","state":"active"}`} {
+		if back, err := DecodeBinding([]byte(bad)); settle.CodeOf(err) != settle.BadRequest {
+			t.Errorf("%s was read as %+v, %v", bad, back, err)
+		}
+	}
+}

@@ -163,3 +163,30 @@ func TestFunds(t *testing.T) {
 		}
 	}
 }
+
+// TestReversalTexts: what a refused 2601 says is known by its prefix, and only of a refusal.
+func TestReversalTexts(t *testing.T) {
+	d, err := NewDialect("", DialectOverrides{NotFoundPrefixes: []string{"[2601-NOTFOUND]", "无此交易"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := testClient(t, "http://127.0.0.1:1/", func(o *Options) { o.Dialect = &d })
+	said := func(code int, text string) Outcome {
+		return Outcome{Result: Answered, Answer: &Answer{Code: code, Text: text}}
+	}
+	for _, c := range []struct {
+		outcome              Outcome
+		missing, irrevocable bool
+	}{
+		{said(CodeRefused, "[2601-NOTFOUND] 未查询到原交易"), true, false},
+		{said(CodeRefused, "无此交易"), true, false},
+		{said(CodeRefused, "[2601-NOTREVERSIBLE] 原结算已撤销"), false, true},
+		{said(CodeRefused, "系统繁忙：无此交易"), false, false},
+		{said(CodeDone, "[2601-NOTFOUND]"), false, false},
+		{Outcome{Result: Unknown}, false, false},
+	} {
+		if client.OriginalNotFound(c.outcome) != c.missing || client.OriginalNotReversible(c.outcome) != c.irrevocable {
+			t.Errorf("%+v", c.outcome)
+		}
+	}
+}

@@ -16,8 +16,9 @@
 //
 // A message that never left may be sent again under a new id. A message whose outcome is unknown is first undone by its
 // msgid (2601). An error text in answer to a 2601 proves nothing: it may be wrong, and the message may still be on its
-// way; the report stays unknown and the same 2601 is repeated, under back-off, until it is confirmed or a person or the
-// reconciliation knows better. Delivery is at least once into the journal and at most once into the centre's book.
+// way; the report stays unknown and the same 2601 is repeated, under back-off, until it is confirmed or the day's item
+// result (the [Prover]) shows what the centre has: nothing, and the message counts as never sent, or a booking, which
+// the report takes over unless a 2601 is still on its way to it. Delivery is at least once into the journal and at most once into the centre's book.
 //
 // # Order
 //

@@ -83,7 +83,8 @@ func (r *run) paid(result *settle.DispatchResult, outcome nhsa.Outcome) {
 	case settle.RequestRefused:
 		result.State, result.ReportState, result.Done = settle.DispatchRefused, settle.ReportRefused, true
 		result.Fault = orText(result.RequestAnswer, "医保中心没有接受这笔代缴")
-	default:
+	default: // the centre has it and has not decided: the money may move any moment, so the message stays open
+		result.State = settle.DispatchUnknown
 		result.ReportState, result.Attempt, result.NextAt = settle.ReportPending, true, r.later(result.At)
 	}
 }

@@ -128,3 +128,20 @@ func TestPremium(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestPremiumPending: a contribution that the centre has not decided stays open, and so does its message.
+func TestPremiumPending(t *testing.T) {
+	b := newBench(t)
+	defer b.close()
+	l := b.start(nil)
+	defer l.stop(t)
+	for _, kind := range []settle.ReportKind{settle.ReportPremium, settle.ReportPremiumCancel} {
+		r := &run{w: l.Worker, report: settle.Report{Kind: kind}, dossier: settle.Dossier{Premium: &settle.Premium{ID: "P"}}}
+		result := settle.DispatchResult{At: time.Now()}
+		r.paid(&result, nhsa.Outcome{Result: nhsa.Answered, Answer: &nhsa.Answer{Output: []byte(`{"premium_id":"P","state":"pending","reason":"审核中"}`)}})
+		if result.State != settle.DispatchUnknown || result.ReportState != settle.ReportPending || result.Done || result.Unbooked || result.Booking != nil ||
+			result.RequestState != settle.RequestPending || !result.NextAt.After(result.At) {
+			t.Errorf("%s: %+v", kind, result)
+		}
+	}
+}

@@ -31,7 +31,7 @@ func (r *run) prove(ctx context.Context, next step) (again, settled bool) {
 	default:
 		return false, false
 	}
-	return again, r.store(ctx, next.original, result)
+	return r.store(ctx, next.original, result) && again, true
 }
 
 // refusedUndo reports whether the centre has answered a 2601 of the message with a refusal; only then is it worth

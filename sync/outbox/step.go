@@ -29,6 +29,9 @@ func (w *Worker) work(ctx context.Context, report settle.Report) {
 			return
 		}
 		r.dossier, r.report = dossier, dossier.Report
+		if r.report.Done { // it ended after the list of due reports was made
+			return
+		}
 		if !r.step(ctx) {
 			return
 		}
@@ -90,10 +93,10 @@ func (r *run) step(ctx context.Context) (again bool) {
 // operator is who stood at the till; the daemon's own reports where there is none, or none that fits the sign-in.
 func (r *run) operator() settle.Operator {
 	operator := r.dossier.Sale.Operator
-	if request := r.dossier.Request; request != nil {
+	if request := r.dossier.Request; request != nil && operator.ID == "" {
 		operator = request.Operator
 	}
-	if premium := r.dossier.Premium; premium != nil {
+	if premium := r.dossier.Premium; premium != nil && operator.ID == "" {
 		operator = premium.Operator
 	}
 	if id, name := len([]rune(operator.ID)), len([]rune(operator.Name)); id > 0 && id <= 20 && name > 0 && name <= 50 {

@@ -11,6 +11,7 @@ import (
 
 	"gongji/settle"
 	"gongji/sync/nhsa"
+	"gongji/sync/reconcile"
 )
 
 // memory is a Store in memory that holds the worker to the rules of the journal: a message is in it before it leaves, a
@@ -25,6 +26,7 @@ type memory struct {
 	booked   map[string]*settle.Booking
 	journal  map[int64][]settle.Dispatch
 	began    map[string]int64 // msgid → report
+	rows     []reconcile.Row  // what the centre has acknowledged
 	changed  chan struct{}
 }
 
@@ -206,6 +208,7 @@ func (m *memory) FinishDispatch(_ context.Context, r settle.DispatchResult) erro
 	if r.RequestState != "" {
 		m.contents[r.Report].answer = r
 	}
+	m.keepRow(report, &r)
 	switch {
 	case r.Unbooked:
 		m.booked[report.Settlement] = nil
@@ -219,6 +222,56 @@ func (m *memory) FinishDispatch(_ context.Context, r settle.DispatchResult) erro
 	}
 	return nil
 }
+
+// keepRow notes what a result says of the centre's book, for the reconciliation.
+func (m *memory) keepRow(report *settle.Report, r *settle.DispatchResult) {
+	m.rows = slices.DeleteFunc(m.rows, func(row reconcile.Row) bool { return row.MsgID == r.Undone })
+	before := m.booked[report.Settlement]
+	if r.Booking == nil || r.Unbooked && before == nil {
+		return
+	}
+	row := reconcile.Row{
+		SetlID: r.Booking.SetlID, MdtrtID: r.Booking.MdtrtID, PsnNo: m.contents[report.ID].person.PsnNo, MsgID: r.Booking.MsgID,
+		Settlement: report.Settlement, Insurance: m.contents[report.ID].person.Insurance, ClrType: "41", Office: "430100", Figures: r.Booking.Figures,
+		At: r.Booking.CentreTime,
+	}
+	if r.Unbooked {
+		f := before.Figures
+		row.Refund, row.Figures = true, settle.Figures{Total: -f.Total, Fund: -f.Fund, Own: -f.Own, Shared: -f.Shared, Cash: -f.Cash}
+	}
+	m.rows = append(m.rows, row)
+}
+
+func (m *memory) BookedRows(_ context.Context, begin, end settle.Date) (rows []reconcile.Row, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, row := range m.rows {
+		if day := settle.DateOf(row.At); day >= begin && day <= end {
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+func (m *memory) UnknownDispatches(context.Context, settle.Date, settle.Date) (list []reconcile.Unknown, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, messages := range m.journal {
+		for _, message := range messages {
+			if books(message.Infno) && open(message.State) {
+				person := m.contents[id].person
+				list = append(list, reconcile.Unknown{Dispatch: message, Insurance: person.Insurance, Area: person.Area})
+			}
+		}
+	}
+	return list, nil
+}
+
+func (m *memory) ClearingOffices(context.Context, string) ([]string, error) {
+	return []string{"430100"}, nil
+}
+
+func (m *memory) RecordReconciliation(context.Context, reconcile.Report) error { return nil }
 
 func (m *memory) PostponeReport(_ context.Context, id int64, until time.Time, state settle.ReportState, fault string, done bool) error {
 	m.mu.Lock()
@@ -285,4 +338,7 @@ func aSale(total settle.Fen, operator settle.Operator) settle.Sale {
 	}
 }
 
-var _ Store = (*process)(nil)
+var (
+	_ Store           = (*process)(nil)
+	_ reconcile.Store = (*memory)(nil)
+)

@@ -22,6 +22,7 @@ import (
 	"gongji/settle"
 	"gongji/sync/centre"
 	"gongji/sync/nhsa"
+	"gongji/sync/reconcile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,6 +40,8 @@ type bench struct {
 	faults centre.Faults
 	seen   []string // infno of every message that arrived
 	down   bool     // connections end before anything is read
+
+	proofAfter time.Duration // above 0: the worker proves open messages by 3202
 }
 
 // logs collects what is logged, for the search after identities.
@@ -97,6 +100,9 @@ func (b *bench) close() {
 	}
 }
 
+// asking are the messages that book nothing and so need no journal.
+var asking = []string{nhsa.InfnoSignIn, nhsa.InfnoUpload, nhsa.InfnoDetails, nhsa.InfnoDownload, nhsa.InfnoSettlement, nhsa.InfnoTotals}
+
 // watch holds every message that changes the book against the journal as it arrives.
 func (b *bench) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +114,7 @@ func (b *bench) watch(next http.Handler) http.Handler {
 		if err := json.Unmarshal(body, &head); err != nil {
 			b.t.Errorf("a message that is no JSON: %v", err)
 		}
-		if head.Infno != nhsa.InfnoSignIn {
+		if !slices.Contains(asking, head.Infno) {
 			b.store.mu.Lock()
 			_, begun := b.store.began[head.MsgID]
 			b.store.mu.Unlock()
@@ -182,6 +188,13 @@ func (b *bench) start(change func(*nhsa.Options, *Options)) *life {
 		b.t.Fatal(err)
 	}
 	options.Client, options.SignIns = client, nhsa.NewSignIns(client)
+	if b.proofAfter > 0 {
+		prover, err := reconcile.New(reconcile.Options{Store: b.store, Client: client, SignIns: options.SignIns, ProofAfter: b.proofAfter})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		options.Prover = prover
+	}
 	worker, err := New(options)
 	if err != nil {
 		b.t.Fatal(err)
@@ -372,6 +385,41 @@ func TestNotFoundIsNoProof(t *testing.T) {
 	}
 }
 
+// TestProved: what 2601 cannot find is resolved by 3202: sent again where the centre has nothing, claimed where it has.
+func TestProved(t *testing.T) {
+	for name, plans := range map[string][]string{
+		"never arrived":             {"2102=502-before"},
+		"cancellation never there":  {"2103=502-before"},
+		"booked, 2601 does not see": {"2102=lose-answer", "2601=blind:1000"},
+		"cancelled, 2601 is blind":  {"2103=lose-answer", "2601=blind:1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			defer b.close()
+			b.proofAfter = time.Millisecond
+			b.plan(plans...)
+			b.sell(b.family.Patient, "A", settle.Figures{Total: 10000, Own: 3860, Shared: 6140})
+			b.sell(b.family.Stranger, "B", settle.Figures{Total: 700, Own: 700})
+			b.giveBack(settle.ReportRefund, "A", settle.Figures{Total: 3000, Own: 3000})
+			l := b.start(nil)
+			b.await(allDone)
+			l.stop(t)
+			for id := int64(1); id <= 3; id++ {
+				if report := b.store.report(id); report.State != settle.ReportAccepted {
+					t.Errorf("report %d: %+v", id, report)
+				}
+			}
+			rows := b.centre.Standing()
+			if len(rows) != 2 || rows[0].Figures.Total+rows[1].Figures.Total != 3700 {
+				t.Errorf("standing: %+v", rows)
+			}
+			if b.arrived("3202") == 0 {
+				t.Error("nothing was looked up")
+			}
+		})
+	}
+}
+
 // TestLateArrival: a sale that arrives after the till gave up on it is found by a later 2601 and booked once.
 func TestLateArrival(t *testing.T) {
 	b := newBench(t)
@@ -451,6 +499,53 @@ func TestUnbuildable(t *testing.T) {
 	}
 	if len(b.centre.Standing()) != 1 {
 		t.Error("the other sale is not booked")
+	}
+}
+
+// stale is a store whose list of due reports may be older than what became of them.
+type stale struct {
+	*process
+	passes chan struct{}
+}
+
+func (s stale) DueReports(ctx context.Context, _ time.Time, n int) (due []settle.Report, err error) {
+	select {
+	case s.passes <- struct{}{}:
+	default:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.reports[:min(n, len(s.reports))] {
+		due = append(due, *r)
+	}
+	return due, nil
+}
+
+// TestStaleList: a report that has ended is not taken up again, whatever a list says; a refused sale least of all.
+func TestStaleList(t *testing.T) {
+	b := newBench(t)
+	defer b.close()
+	other := b.family.Patient
+	other.CardNumber = b.family.Stranger.CardNumber
+	b.sell(other, "A", settle.Figures{Total: 1000, Own: 1000})
+	b.sell(b.family.Stranger, "B", settle.Figures{Total: 30000, Own: 30000})
+	passes := make(chan struct{})
+	l := b.start(func(_ *nhsa.Options, o *Options) { o.Store = stale{o.Store.(*process), passes} })
+	b.await(allDone)
+	for range 20 { // passes over the stale list; none of them may do anything
+		l.Wake()
+		select {
+		case <-passes:
+		case <-time.After(5 * time.Second):
+			t.Fatal("no further pass")
+		}
+	}
+	l.stop(t)
+	if n := b.arrived("2102"); n != 2 {
+		t.Errorf("%d messages 2102", n)
+	}
+	if b.store.report(1).State != settle.ReportRefused || b.store.report(2).State != settle.ReportAdjusted {
+		t.Errorf("%+v %+v", b.store.report(1), b.store.report(2))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"gongji/settle"
@@ -130,8 +132,66 @@ func (r *Runner) totals(ctx context.Context, report *Report, rows []Row) (map[st
 		report.Groups = append(report.Groups, GroupResult{totals, result.Result, nhsa.Redact(result.Text)})
 		offices[totals.Office] = offices[totals.Office] || !result.Balanced()
 	}
-	return offices, nil
+	return offices, r.emptyGroups(ctx, report, offices)
 }
+
+// emptyGroups asks about the groups in which we have nothing: a row that only the centre has may be alone in its group.
+// A centre that refuses such a question has nothing there either.
+func (r *Runner) emptyGroups(ctx context.Context, report *Report, offices map[string]bool) error {
+	venue := r.options.Client.Venue()
+	known, err := r.options.Store.ClearingOffices(ctx, venue.Area)
+	if err != nil {
+		return err
+	}
+	for _, totals := range missing(report, append(slices.Sorted(maps.Keys(offices)), known...), venue.Kind) {
+		answer, err := r.must(ctx, nhsa.CheckTotals{Totals: totals})
+		if settle.CodeOf(err) == settle.UpstreamRefused {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		result, err := nhsa.DecodeTotals(answer)
+		if err != nil {
+			return settle.NewError(settle.UpstreamSilent, err)
+		}
+		if !result.Balanced() {
+			report.Groups = append(report.Groups, GroupResult{totals, result.Result, nhsa.Redact(result.Text)})
+			offices[totals.Office] = true
+		}
+	}
+	return nil
+}
+
+// missing are the groups of the offices that the report does not have yet, with nothing in them.
+func missing(report *Report, offices []string, venueKind string) (empty []nhsa.Totals) {
+	have := map[Group]bool{}
+	for _, group := range report.Groups {
+		have[Group{group.Totals.Insurance, group.Totals.ClrType, group.Totals.Office}] = true
+	}
+	types := []string{ClearingPharmacy}
+	if venueKind != "" && venueKind != "pharmacy" {
+		types = []string{ClearingOutpatient, ClearingPharmacy}
+	}
+	for _, office := range offices {
+		for _, clrType := range types {
+			for _, insurance := range []string{settle.InsuranceEmployee, settle.InsuranceResident} {
+				key := Group{insurance, clrType, office}
+				if !have[key] {
+					have[key] = true
+					empty = append(empty, nhsa.Totals{Insurance: insurance, ClrType: clrType, Office: office, Begin: report.Day, End: report.Day})
+				}
+			}
+		}
+	}
+	return empty
+}
+
+// The clearing types (clr_type) that a venue of ours has.
+const (
+	ClearingOutpatient = "11"
+	ClearingPharmacy   = "41"
+)
 
 func ofOffice(rows []Row, office string) (mine []Row) {
 	for _, row := range rows {
