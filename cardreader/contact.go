@@ -24,12 +24,20 @@ type cardLink interface {
 	Left() bool
 }
 
+// cardSlot is a place for a card: a slot of the reader, or the field of its radio part.
+type cardSlot interface {
+	Status(ctx context.Context) (ccid.CardState, error)
+	PowerOn(ctx context.Context) (apdu.ATR, error)
+	PowerOff(ctx context.Context) error
+	apdu.Transceiver
+}
+
 // contact is one slot for social security cards, with contacts or without.
 type contact struct {
 	link cardLink
-	slot *ccid.Slot
-	// tpdu: the reader passes blocks through and leaves speed and parameters to the host.
-	tpdu bool
+	slot cardSlot
+	// tpdu is the same slot when its reader passes blocks through and leaves speed and parameters to the host, else nil.
+	tpdu *ccid.Slot
 	// powered: this card was powered on here. A card found without power after that is not the same insertion.
 	powered bool
 }
@@ -63,10 +71,10 @@ func (d *contact) wait(ctx context.Context, wait time.Duration) error {
 var escapeFirmware = []byte{0x02}
 
 func (d *contact) name(ctx context.Context) (string, error) {
-	if !d.tpdu {
+	if d.tpdu == nil {
 		return "", errNoName
 	}
-	b, err := d.slot.Escape(ctx, escapeFirmware)
+	b, err := d.tpdu.Escape(ctx, escapeFirmware)
 	return string(b), err
 }
 
@@ -135,7 +143,7 @@ func (d *contact) channel(ctx context.Context, atr apdu.ATR, fast bool) (apdu.Ch
 	if protocol > 1 {
 		return nil, errUnsupportedProtocol
 	}
-	if d.tpdu {
+	if d.tpdu != nil {
 		if err := d.tune(ctx, atr, fast); err != nil {
 			return nil, err
 		}
@@ -178,7 +186,7 @@ func (d *contact) tune(ctx context.Context, atr apdu.ATR, fast bool) error {
 		fidi = offer.FiDi
 	}
 	protocol, p := parameters(atr, fidi)
-	err := d.slot.SetParameters(ctx, protocol, p)
+	err := d.tpdu.SetParameters(ctx, protocol, p)
 	if ok && err != nil && isCardError(err) && !cardGone(err) {
 		return fmt.Errorf("%w by the reader: %w", errSpeedRefused, err)
 	}

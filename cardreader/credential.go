@@ -1,23 +1,3 @@
-// Package cardreader turns the card in a reader at the counter into a Credential and tells the rest of the house when it
-// comes and goes.
-//
-// A Reader owns one port in one goroutine: it opens the port and keeps trying while the device is away, watches the slot,
-// reads a card once when it comes, and publishes events. Its sequence number rises with every insertion, removal, fault and
-// re-opening, so whoever remembers the number under which a card was matched can tell that the very same card is still in
-// the slot, even if another was there for a moment in between.
-//
-// Four layers lie below: the line (serialport), its frames (gempc, acs, idcard, scanner), the reader's commands (ccid), and the
-// card (apdu, sscard). Package virtual is the other end of the same line.
-//
-// Readers of social security cards and of identity documents give a Credential, scanners a Scan: a code that comes out once.
-//
-// What the identity check needs is read first and published as soon as two readings agree; the rest follows while the POS
-// already has it. That completes the credential in Status under the same sequence number and without another event.
-//
-// # Decisions
-//
-// A person's data is in Credential and nowhere else. It masks itself in every kind of printing, logging and marshalling; code
-// that needs a value names the field. Errors, faults, events and metrics never carry one.
 package cardreader
 
 import (

@@ -23,7 +23,8 @@ import (
 const (
 	// KindGemPC is the GemPC Twin family: contact cards, CCID over a serial line.
 	KindGemPC = "gempc"
-	// KindACS is the ACS ACR1281S type: a slot with contacts and one without.
+	// KindACS is the ACS ACR1281S type, a slot with contacts and one without, or the ACR122S, without contacts only. The reader
+	// itself says which.
 	KindACS = "acs"
 	// KindSDT is a resident identity card reader with a SAM_V module.
 	KindSDT = "sdt"
@@ -90,16 +91,10 @@ func newDevice(o Options, port Port, trace tracer) (device, error) {
 	switch o.Kind {
 	case KindGemPC:
 		link := gempc.New(port, gempc.Options{Timeout: serialport.IsTimeout, Trace: trace})
-		return &contact{link: link, slot: ccid.NewSlot(link, 0), tpdu: true}, nil
+		slot := ccid.NewSlot(link, 0)
+		return &contact{link: link, slot: slot, tpdu: slot}, nil
 	case KindACS:
-		number := acs.SlotContact
-		if o.Slot == SlotContactless {
-			number = acs.SlotContactless
-		}
-		link := acs.New(port, acs.Options{Slot: number, Timeout: serialport.IsTimeout, Trace: trace})
-		slot := ccid.NewSlot(link, number)
-		slot.Voltages, slot.CutATR = []byte{0}, true // the reader tries the voltages itself
-		return &contact{link: link, slot: slot}, nil
+		return newACSReader(o, port, trace), nil
 	case KindSDT:
 		link := idcard.New(port, idcard.Options{Timeout: serialport.IsTimeout, Trace: trace, Photo: o.KeepPhoto})
 		return &identityReader{link: link}, nil

@@ -74,6 +74,7 @@ func cardSetups() []setup {
 		{"acs T=1 blocks", virtual.Options{Kind: "acs"}, cardreader.SlotContact, t1, daughter()},
 		{"acs T=1 with CRC", virtual.Options{Kind: "acs"}, "", crc, daughter()},
 		{"acs T=1 commands", virtual.Options{Kind: "acs", APDULevel: true}, "", t1, daughter()},
+		{"acr122s", virtual.Options{Kind: "acs", Model: virtual.ModelACR122S}, "", card("2.00"), daughter()},
 		{"sdt", virtual.Options{Kind: "sdt"}, "", document(), otherDocument()},
 		{"sdt that finds again", virtual.Options{Kind: "sdt", FindsAgain: true}, "", document(), otherDocument()},
 	}
@@ -81,7 +82,7 @@ func cardSetups() []setup {
 
 // oneOfEach is one form of each kind that looks for cards.
 func oneOfEach() []setup {
-	return slices.DeleteFunc(cardSetups(), func(s setup) bool { return s.name != s.virtual.Kind && s.name != "gempc" })
+	return slices.DeleteFunc(cardSetups(), func(s setup) bool { return !slices.Contains([]string{"gempc", "acs", "acr122s", "sdt"}, s.name) })
 }
 
 // start starts a rig for a setup.
@@ -546,16 +547,18 @@ func TestSpeedSelection(t *testing.T) {
 
 func TestProbeFindsKindAndSpeed(t *testing.T) {
 	for _, c := range []struct {
-		kind string
-		baud int
-		name string
+		kind, model string
+		baud        int
+		name        string
 	}{
-		{"gempc", 115200, "GemTwin-Sim-V1.00"}, {"acs", 9600, ""}, {"acs", 115200, ""}, {"acs", 38400, ""},
-		{"sdt", 115200, "SAM 05.03-20160408-0001234567-0987654321"}, {"sdt", 19200, "SAM 05.03-20160408-0001234567-0987654321"}, {"scanner", 9600, ""},
+		{"gempc", "", 115200, "GemTwin-Sim-V1.00"}, {"acs", "", 9600, ""}, {"acs", "", 115200, ""}, {"acs", "", 38400, ""},
+		{"acs", virtual.ModelACR122S, 9600, "ACR122S-Sim"}, {"acs", virtual.ModelACR122S, 115200, "ACR122S-Sim"},
+		{"sdt", "", 115200, "SAM 05.03-20160408-0001234567-0987654321"}, {"sdt", "", 19200, "SAM 05.03-20160408-0001234567-0987654321"},
+		{"scanner", "", 9600, ""},
 	} {
-		t.Run(c.kind, func(t *testing.T) {
+		t.Run(c.kind+c.model, func(t *testing.T) {
 			t.Parallel()
-			v, err := virtual.NewReader(virtual.Options{Kind: c.kind, Baud: c.baud})
+			v, err := virtual.NewReader(virtual.Options{Kind: c.kind, Model: c.model, Baud: c.baud})
 			if err != nil {
 				t.Fatal(err)
 			}

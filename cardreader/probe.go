@@ -159,7 +159,7 @@ func greeting(kind string) (question []byte, answered func([]byte) bool) {
 			return false
 		}
 	case KindACS:
-		m := ccid.Message{Type: ccid.TypeGetSlotStatus, Slot: acs.SlotContact}
+		m := ccid.Message{Type: ccid.TypeGetSlotStatus, Slot: acs.SlotSAM} // the slot that every reader has
 		var d acs.Decoder
 		return acs.Encode(m), func(b []byte) bool {
 			d.Write(b)

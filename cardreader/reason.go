@@ -34,6 +34,7 @@ var readerReasons = []reason{
 	{serialport.ErrPermission, "没有打开读卡器端口的权限，请联系维护人员。"},
 	{serialport.ErrGone, "读卡器已断开，请检查连接线后重新插好。"},
 	{acs.ErrSlot, "读卡器没有所配置的卡槽，请联系维护人员检查配置中的 slot。"},
+	{acs.ErrField, "读卡器的感应部分没有响应，请重新插拔读卡器；仍不行请联系维护人员。"},
 	{ccid.ErrSilent, messageSilent},
 	{idcard.ErrSilent, messageSilent},
 	{ccid.ErrSpoilt, messageSpoilt},

@@ -18,7 +18,7 @@ import (
 
 // causes are all causes of faults that the layers below have, by whose fault it is.
 func causes() (reader, card []error) {
-	reader = []error{serialport.ErrBusy, serialport.ErrMissing, serialport.ErrPermission, serialport.ErrGone, acs.ErrSlot, ccid.ErrSilent, ccid.ErrSpoilt,
+	reader = []error{serialport.ErrBusy, serialport.ErrMissing, serialport.ErrPermission, serialport.ErrGone, acs.ErrSlot, acs.ErrField, ccid.ErrSilent, ccid.ErrSpoilt,
 		idcard.ErrSilent, idcard.ErrSpoilt}
 	card = []error{apdu.ErrATR, apdu.ErrSpoilt, apdu.ErrLoop, sscard.ErrItem, sscard.ErrUnstable, errUnsupportedProtocol, idcard.ErrText, idcard.ErrUnstable,
 		scanner.ErrBadTrack, scanner.ErrTrack}

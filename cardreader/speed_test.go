@@ -42,7 +42,7 @@ func lineTime(kind string, bytes int64, baud int) time.Duration {
 
 // speedSetups are the forms of readers whose speed is measured.
 func speedSetups() []setup {
-	wanted := []string{"gempc", "gempc T=1", "acs", "acs contactless", "sdt"}
+	wanted := []string{"gempc", "gempc T=1", "acs", "acs contactless", "acr122s", "sdt"}
 	return slices.DeleteFunc(cardSetups(), func(s setup) bool { return !slices.Contains(wanted, s.name) })
 }
 

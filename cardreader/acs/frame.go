@@ -7,8 +7,9 @@
 //	02 | 50 | slots | XOR of the two | 03               a card came or left
 //	02 | eleven 00 | 03                                 from the host: send the last answer again
 //
-// A reader has two slots: 0 is the contactless one, 1 the one with contacts. Answers report success in bit 6 of bStatus
-// alone: bError is 81 in good answers too.
+// An ACR1281S has two slots: 0 is the contactless one, 1 the one with contacts. An ACR122S has one, for a security module, and
+// behind it the radio part (Field); it announces no cards. Firmware tells the families apart. Answers report success in bit 6 of
+// bStatus alone: bError is 81 in good answers too.
 package acs
 
 import (

@@ -1,6 +1,7 @@
 package virtual
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"time"
@@ -10,14 +11,15 @@ import (
 	"gongji/cardreader/ccid"
 )
 
-// acsReader is an ACS ACR1281S: two slots, status frames, events.
+// acsReader is an ACS ACR1281S: two slots, status frames, events. With a field it is an ACR122S: one slot, and no events.
 type acsReader struct {
 	opts Options
 
 	mu    sync.Mutex
-	slots [2]*socket
+	slots []*socket
 	// home is the slot that cards are put in.
 	home  byte
+	field *field
 	fault faultPlan
 	// last is the frame of the last answer, for a host that asks for it again.
 	last []byte
@@ -27,7 +29,10 @@ type acsReader struct {
 }
 
 func newACS(o Options) *acsReader {
-	r := &acsReader{opts: o, slots: [2]*socket{newSocket(), newSocket()}, home: acs.SlotContact}
+	if o.Model == ModelACR122S {
+		return newACR122(o)
+	}
+	r := &acsReader{opts: o, slots: []*socket{newSocket(), newSocket()}, home: acs.SlotContact}
 	for _, s := range r.slots {
 		s.selfDriven = true
 	}
@@ -36,6 +41,18 @@ func newACS(o Options) *acsReader {
 	if o.Contactless {
 		r.home = acs.SlotContactless
 	}
+	return r
+}
+
+// newACR122 returns a reader with a security module in its slot, which only says who it is.
+func newACR122(o Options) *acsReader {
+	module, err := OtherCard(KindNone)
+	if err != nil {
+		panic(err) // a card without data always fits
+	}
+	r := &acsReader{opts: o, slots: []*socket{newSocket()}, field: newField()}
+	r.slots[acs.SlotSAM].selfDriven = true
+	r.slots[acs.SlotSAM].put(module)
 	return r
 }
 
@@ -145,7 +162,7 @@ func (r *acsReader) answer(m ccid.Message) (answer ccid.Message, baud int) {
 		if !ok {
 			return r.refuse(m, ccid.TypeDataBlock, ccid.CodeMute), 0
 		}
-		if m.Slot == acs.SlotContactless {
+		if m.Slot == acs.SlotContactless && r.field == nil {
 			atr = contactlessATR(atr)
 		}
 		return r.reply(m, ccid.TypeDataBlock, atr), 0
@@ -187,13 +204,19 @@ func (r *acsReader) transfer(m ccid.Message) (answer ccid.Message, baud int) {
 	case "\xFF\x00\x44\x01\x00":
 		return r.reply(m, ccid.TypeDataBlock, []byte{0x90, 0x01}), acs.FastBaud
 	case "\xFF\xCA\x00\x00\x00":
-		if m.Slot == acs.SlotContactless && s.inserted {
+		if m.Slot == acs.SlotContactless && s.inserted && r.field == nil {
 			return r.reply(m, ccid.TypeDataBlock, append(slices.Clone(uid), ok...)), 0
 		}
 		return r.reply(m, ccid.TypeDataBlock, []byte{0x63, 0x00}), 0
 	}
+	if r.field != nil && bytes.Equal(m.Data, []byte{0xFF, 0x00, 0x48, 0x00, 0x00}) {
+		return r.reply(m, ccid.TypeDataBlock, []byte(acr122Firmware)), 0
+	}
 	if s.chip == nil {
 		return r.refuse(m, ccid.TypeDataBlock, ccid.CodeMute), 0
+	}
+	if r.field != nil && bytes.HasPrefix(m.Data, []byte{0xFF, 0x00, 0x00, 0x00}) {
+		return r.reply(m, ccid.TypeDataBlock, r.field.pseudo(m.Data)), 0
 	}
 	if len(m.Data) == 0 {
 		return r.refuse(m, ccid.TypeDataBlock, ccid.CodeNoData), 0
@@ -208,6 +231,10 @@ func (r *acsReader) transfer(m ccid.Message) (answer ccid.Message, baud int) {
 func (r *acsReader) move(m Medium) []chunk {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.field != nil { // says nothing by itself
+		r.field.place.put(m)
+		return nil
+	}
 	home := r.slots[r.home]
 	var out []chunk
 	if home.inserted {
@@ -239,6 +266,9 @@ func (r *acsReader) powerCycle() {
 	defer r.mu.Unlock()
 	for _, s := range r.slots {
 		s.powerOff()
+	}
+	if r.field != nil {
+		r.field.off()
 	}
 	r.last = nil
 }

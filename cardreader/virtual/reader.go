@@ -19,6 +19,8 @@ type Options struct {
 	NoEcho, NoSlotChange bool
 	// Firmware is the name it gives itself (default DefaultFirmware).
 	Firmware string
+	// Model of an acs reader: ModelACR1281S (default) or ModelACR122S.
+	Model string
 	// Contactless: cards are put on the contactless slot of an acs reader. APDULevel: that reader takes whole commands for T=1
 	// cards, in place of blocks.
 	Contactless, APDULevel bool
@@ -40,6 +42,9 @@ func (o *Options) fill() error {
 	}
 	if o.Pace < 0 {
 		return fmt.Errorf("virtual: pace %d baud", o.Pace)
+	}
+	if !slices.Contains([]string{"", ModelACR1281S, ModelACR122S}, o.Model) {
+		return fmt.Errorf("virtual: no acs reader of model %q (known: %s, %s)", o.Model, ModelACR1281S, ModelACR122S)
 	}
 	switch o.Suffix {
 	case "":

@@ -61,7 +61,7 @@ anywhere but to this screen.`,
 	cmd.Flags().StringVar(&f.file, "config", "", "configuration file; its first reader of the role is used")
 	cmd.Flags().StringVar(&f.port, "port", "", "device of the reader, such as /dev/ttyUSB0 or COM3")
 	cmd.Flags().StringVar(&f.kind, "kind", cardreader.KindGemPC, "kind of the reader: "+strings.Join(cardreader.Kinds(), ", ")+", or auto to find out")
-	cmd.Flags().StringVar(&f.slot, "slot", "", "slot of an acs reader: contact (default) or contactless")
+	cmd.Flags().StringVar(&f.slot, "slot", "", "slot of an acs reader: contact (default) or contactless; an ACR122S, which has no contacts, is told by itself")
 	cmd.Flags().StringVar(&f.role, "role", string(cardreader.RoleCard), "which reader of the configuration: card, id or scanner")
 	cmd.Flags().IntVar(&f.baud, "baud", 0, "speed of the line; 0 is the kind's own")
 	cmd.Flags().BoolVar(&f.reveal, "reveal", false, "print full numbers and the name")

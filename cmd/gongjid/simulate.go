@@ -43,7 +43,7 @@ Codes, for scanner:  {"text": "4241234567890123456708330000"}
 `
 
 func simulateReader() *cobra.Command {
-	var kind, card, link, slot string
+	var kind, card, link, slot, model string
 	var baud int
 	cmd := &cobra.Command{
 		Use:     "reader --kind KIND --link PATH [--card FILE]",
@@ -65,7 +65,7 @@ func simulateReader() *cobra.Command {
 					return err
 				}
 			}
-			reader, err := virtual.NewReader(virtual.Options{Kind: kind, Link: link, Baud: baud, Contactless: slot == cardreader.SlotContactless})
+			reader, err := virtual.NewReader(virtual.Options{Kind: kind, Model: model, Link: link, Baud: baud, Contactless: slot == cardreader.SlotContactless})
 			if err != nil {
 				return err
 			}
@@ -79,6 +79,7 @@ func simulateReader() *cobra.Command {
 	cmd.Flags().StringVar(&card, "card", "", "file of the card, document or code (JSON)")
 	cmd.Flags().StringVar(&link, "link", "", "where to link the device")
 	cmd.Flags().IntVar(&baud, "baud", 0, "speed the reader's line is set to: a host at another speed is not understood; 0 fits any host")
+	cmd.Flags().StringVar(&model, "model", virtual.ModelACR1281S, "model of an acs reader: "+virtual.ModelACR1281S+", or "+virtual.ModelACR122S+", which has no contacts")
 	cmd.Flags().StringVar(&slot, "slot", cardreader.SlotContact, "slot of an acs reader that cards are put in: contact or contactless")
 	return cmd
 }

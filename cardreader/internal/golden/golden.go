@@ -14,6 +14,9 @@ var t0 string
 //go:embed acs.txt
 var acs string
 
+//go:embed acr122.txt
+var acr122 string
+
 // Row is one command frame and its answer, without the echo.
 type Row struct {
 	Step         string
@@ -27,6 +30,10 @@ func T0() []Row { return rowsOf(t0) }
 // ACS returns the exchange with a reader of the ACS type: contact slot from an empty slot to a card pulled out, and a question
 // to the contactless one. The status frames are left out. It panics if the file in the program is damaged.
 func ACS() []Row { return rowsOf(acs) }
+
+// ACR122 returns a reading through the radio part of an ACR122S, from its start to a card taken away, in the order that the driver
+// asks. The status frames are left out. It panics if the file in the program is damaged.
+func ACR122() []Row { return rowsOf(acr122) }
 
 func rowsOf(text string) []Row {
 	var rows []Row
