@@ -163,7 +163,7 @@ func (r *Rules) checkPrescription(f *PersonFacts) error {
 // missing names the members that a prescription must have and this one has not.
 func (p *Prescription) missing() (names []string) {
 	for _, m := range [...]struct{ name, value string }{
-		{"number", p.Number}, {"doctor", p.Doctor}, {"institution", p.Institution},
+		{"number", p.Number}, {"doctor", p.Doctor}, {"institution", p.Institution}, {"patient_id_number", string(p.Patient)},
 	} {
 		if m.value == "" {
 			names = append(names, m.name)

@@ -117,13 +117,21 @@ type Quote struct {
 	Bill      Bill   // the facts, for the explanation
 }
 
-// Digest is a short fingerprint of all a plan depends on: the bill with its accounts, bindings and usage, and the
-// policy. Two equal digests mean the same split.
-func (b *Bill) Digest(policy PolicyRef) string {
+// Digest is a short fingerprint of what the patient agrees to: the sale's lines, the policy, and who pays what and why
+// not. Whatever changes any of it changes the digest; a relative who spends money of their own that this bill would not
+// have touched does not.
+func (b *Bill) Digest(policy PolicyRef, plan *Plan) string {
 	data, err := json.Marshal(struct {
-		Policy PolicyRef
-		Bill   *Bill
-	}{policy, b})
+		Policy  PolicyRef
+		Patient PersonID
+		Lines   []Line
+		Pays    []Pay
+		Cash    Fen
+		Fund    Fen
+		Skipped []Skip
+		Covers  []Allocation
+		Hint    string
+	}{policy, b.Patient.ID, b.Lines, plan.Pays, plan.Cash, plan.Fund, plan.Skipped, plan.Allocations, plan.Hint})
 	if err != nil { // plain data always encodes
 		panic("settle: bill does not encode: " + err.Error())
 	}

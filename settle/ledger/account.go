@@ -134,26 +134,31 @@ const bindingColumns = `b.ref, b.relation, b.rank, b.bound_at, b.valid_from, b.v
 type giverRow struct {
 	person   personRow
 	binding  settle.Binding
-	limitAll bool // the binding's limit is one for all relatives together
+	limitAll bool       // the binding's limit is one for all relatives together
+	limit    settle.Cap // the tightest such limit of any of the giver's bindings, and what is used of it
+	used     settle.Fen
 	through  int64
 	account  accountScan
 }
 
 func (t *tx) giverRows(patient *personRow) (list []*giverRow, err error) {
-	err = t.each("SELECT p."+giverColumns+", "+bindingColumns+", "+accountColumns+`
+	err = t.each("SELECT p."+giverColumns+", "+bindingColumns+", "+accountColumns+`,
+			(SELECT MIN(o.limit_max) FROM binding o WHERE o.giver = b.giver AND o.active = 1 AND o.limit_all = 1),
+			(SELECT MAX(o.limit_used) FROM binding o WHERE o.giver = b.giver AND o.active = 1 AND o.limit_all = 1 AND o.limit_max IS NOT NULL)
 		FROM binding b JOIN person p ON p.id = b.giver LEFT JOIN account a ON a.person = b.giver
 		WHERE b.beneficiary = ? AND b.active = 1 ORDER BY b.rank, b.bound_at, b.ref`, []any{patient.key},
 		func(scan func(dest ...any) error) error {
 			r := &giverRow{}
 			var pid []byte
-			var limit sql.NullInt64
+			var limit, together, used sql.NullInt64
 			p, b := &r.person, &r.binding
 			dest := []any{&p.key, &pid, &p.sealed, &p.person.Masked, &p.person.Area, &p.gone,
 				&b.ID, &b.Relation, &b.Rank, &b.BoundAt, &b.ValidFrom, &b.ValidTo, &b.Mode, &b.QuotaTotal, &b.QuotaUsed,
 				&limit, &b.LimitUsed, &r.limitAll, &r.through}
-			if err := scan(append(dest, r.account.dest()...)...); err != nil {
+			if err := scan(append(append(dest, r.account.dest()...), &together, &used)...); err != nil {
 				return err
 			}
+			r.limit, r.used = capOf(together), settle.Fen(used.Int64)
 			p.person.ID = personID(pid)
 			b.Giver, b.Beneficiary, b.Limit = p.person.ID, patient.person.ID, capOf(limit)
 			list = append(list, r)
@@ -195,7 +200,7 @@ func (r *giverRow) holder(t *tx, rules *settle.Rules) (*holder, error) {
 		Person: r.person.person.ID, Masked: r.person.person.Masked, Relation: r.binding.Relation,
 		GiverRef: t.ledger.vault.giverRef(r.binding.ID),
 	}}
-	limit, used := r.binding.Limit, r.binding.LimitUsed
+	// A limit for all relatives together is the giver's, whichever binding it was set through.
 	if r.limitAll {
 		r.binding.Limit, r.binding.LimitUsed = settle.Cap{}, 0
 	}
@@ -206,8 +211,8 @@ func (r *giverRow) holder(t *tx, rules *settle.Rules) (*holder, error) {
 	if err := h.take(t, rules, &r.person, row); err != nil {
 		return nil, err
 	}
-	if r.limitAll && !h.account.Limit.Set {
-		h.account.Limit, h.account.LimitUsed = limit, used
+	if !h.account.Limit.Set {
+		h.account.Limit, h.account.LimitUsed = r.limit, r.used
 	}
 	return h, nil
 }

@@ -14,15 +14,17 @@ import (
 const maxExamples = 5
 
 // CompareSnapshot tells what ApplySnapshot would do with a snapshot, and writes nothing. It refuses what ApplySnapshot
-// refuses, with BAD_REQUEST naming every field by position. Facts that would be rewritten as they are count as unchanged;
+// refuses, with BAD_REQUEST naming every field by position: impossible ones and unknown people at once. Facts that would be rewritten as they are count as unchanged;
 // up to when an account contains our settlements is no fact of its own.
 func (l *Ledger) CompareSnapshot(ctx context.Context, s settle.Snapshot) (settle.SnapshotDiff, error) {
-	if err := checkSnapshot(&s); err != nil {
-		return settle.SnapshotDiff{}, err
-	}
+	var malformed *settle.Error
+	errors.As(checkSnapshot(&s), &malformed)
 	var diff settle.SnapshotDiff
 	err := l.read(ctx, func(t *tx) error {
 		c := newComparing(t, &s)
+		if malformed != nil {
+			c.faults = malformed.Fields
+		}
 		for _, step := range []func() error{
 			c.comparePeople, c.compareAccounts, c.compareBindings, c.compareUsage, c.faults.err, c.compareEnded, c.compareUnnamed,
 		} {

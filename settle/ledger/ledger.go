@@ -104,6 +104,7 @@ type Ledger struct {
 	metrics *metrics
 
 	lock      *os.File
+	place     os.FileInfo // the database file as it was opened
 	writes    *sql.DB
 	saver     *sql.DB // for checkpoints
 	reads     *sql.DB
@@ -192,6 +193,9 @@ func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
 		return err
 	}
 	if l.reads, err = openReaders(path); err != nil {
+		return err
+	}
+	if l.place, err = os.Stat(path); err != nil {
 		return err
 	}
 	l.readStmts, l.turns = newStatements(l.reads), make(chan struct{}, readers)

@@ -97,7 +97,7 @@ func (m *metrics) fill() {
 func (m *metrics) register(l *Ledger) error {
 	for _, c := range []prometheus.Collector{
 		m.settlements, m.settleDuration, m.yuan, m.snapshotAt, m.verifiedAt, m.batchSize, m.clockCorrections,
-		&standing{ledger: l},
+		&standing{ledger: l}, &differing{ledger: l},
 	} {
 		if err := m.registerer.Register(c); err != nil {
 			m.unregister()

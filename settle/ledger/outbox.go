@@ -332,6 +332,9 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 	if err != nil {
 		return err
 	}
+	if err := t.rememberOffice(m.report, r.Booking); err != nil {
+		return err
+	}
 	err = t.run("UPDATE dispatch SET state = ?, ended = ?, fault = ?, centre = ?, cancelled = ?, record = ? WHERE msgid = ?",
 		r.State, millis(r.At), r.Fault, centre, r.Unbooked, seq, r.MsgID)
 	if err != nil {
@@ -484,6 +487,13 @@ func (l *Ledger) PostponeReport(ctx context.Context, report int64, until time.Ti
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, settle.NewError(settle.NotFound, fmt.Errorf("report %d", report)))
 		}
+		if done && state == settle.ReportRefused { // a request that can never be sent is no request that waits
+			err := t.run(`UPDATE request SET state = ?, answer = ? WHERE state = ? AND id = (SELECT request FROM report WHERE id = ?)`,
+				settle.RequestRefused, t.ledger.vault.seal(KindNote, []byte(fault)), settle.RequestPending, report)
+			if err != nil {
+				return err
+			}
+		}
 		return t.raiseAttention(report, state, done, fault, now)
 	})
 }
@@ -498,7 +508,8 @@ func (l *Ledger) OutboxTotals(ctx context.Context) (totals settle.OutboxTotals, 
 			return err
 		}
 		totals.OldestUnsent = instant(oldest.Int64)
-		return t.get("SELECT COUNT(*) FROM report WHERE state = 'refused'", nil, &totals.Refused)
+		// What a person has decided is refused for ever and waits for nobody.
+		return t.get("SELECT COUNT(*) FROM attention WHERE closed IS NULL AND kind = ?", []any{AttentionRefused}, &totals.Refused)
 	})
 	return totals, err
 }

@@ -38,7 +38,7 @@ func (t *tx) decide(f *facts) (quote settle.Quote, err error) {
 	}
 	quote = settle.Quote{
 		Plan: plan, Policy: f.policy, LedgerAge: f.age, Offline: f.offline, Bill: f.bill,
-		Digest: f.bill.Digest(f.policy),
+		Digest: f.bill.Digest(f.policy, &plan),
 		Figures: settle.Figures{
 			Fund: plan.Fund, Cash: plan.Cash, Own: plan.Own(f.bill.Patient.ID), Shared: plan.Shared(f.bill.Patient.ID),
 		},

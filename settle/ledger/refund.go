@@ -221,6 +221,8 @@ func checkReturned(i int, line *settle.Line, codes []string, units, sold int64) 
 	packs := (units + 9999) / 10000
 	switch {
 	case line.SplitPack || len(line.TraceCodes) == 0 || units >= sold:
+	case units%10000 != 0: // a code stands for a whole pack
+		return badField(fmt.Sprintf("lines[%d].quantity", i), "有追溯码的整盒药只能整盒退。", "must be whole packs: each has a trace code")
 	case int64(len(codes)) > packs:
 		return badField(field, "追溯码比退回的数量多。", "are more than the packs that come back")
 	case int64(len(codes)) < min(units/10000, int64(len(line.TraceCodes))):

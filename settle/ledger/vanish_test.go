@@ -178,3 +178,64 @@ func spoil(t *testing.T, path string) {
 		}
 	}
 }
+
+// TestDatabaseTakenAwayWhileRunning: SQLite goes on writing into a file that nobody will find again.
+func TestDatabaseTakenAwayWhileRunning(t *testing.T) {
+	h := newHouse(t)
+	h.buy(h.patient, 100)
+	if err := h.CheckPlace(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(h.options.Dir, databaseName)); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, h.CheckPlace(), settle.StoreBroken)
+	_, _, err := h.Settle(t.Context(), h.order(h.patient, line("1", 100)))
+	wantCode(t, err, settle.StoreBroken)
+	if h.WriteFault() == nil {
+		t.Error("the loss does not show")
+	}
+}
+
+// TestLimitForAllRelativesIsTheGivers, whichever binding it was set through.
+func TestLimitForAllRelativesIsTheGivers(t *testing.T) {
+	h := newHouse(t)
+	s := h.family()
+	s.ID, s.CentreTime = "S-2", s.CentreTime.Add(time.Second)
+	patient := h.id(h.patient)
+	before, err := h.Quote(t.Context(), h.order(h.patient, line("1", 9_000_00)).Sale, false)
+	if err != nil || before.Figures.Shared == 0 {
+		t.Fatalf("shared %v, %v", before.Figures.Shared, err)
+	}
+	giver := before.Plan.Pays[len(before.Plan.Pays)-1].Account
+	var psn string
+	for _, p := range s.People {
+		if h.PersonID(p.PsnNo) == giver {
+			psn = p.PsnNo
+		}
+	}
+	other := s.People[0].PsnNo
+	for _, p := range s.People {
+		if p.PsnNo != psn && h.PersonID(p.PsnNo) != patient {
+			other = p.PsnNo
+		}
+	}
+	s.Bindings = append(s.Bindings, settle.SnapshotBinding{
+		ID: "B-elsewhere", Giver: psn, Beneficiary: other, Relation: settle.Child, Rank: 9, BoundAt: 20250101, ValidFrom: 20250101,
+		Mode: settle.Direct, Limit: settle.CapOf(700), LimitUsed: 200, LimitAll: true, Active: true,
+	})
+	h.apply(s)
+	after, err := h.Quote(t.Context(), h.order(h.patient, line("1", 9_000_00)).Sale, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gives settle.Fen
+	for _, pay := range after.Plan.Pays {
+		if pay.Account == giver {
+			gives += pay.Amount
+		}
+	}
+	if gives != 500 {
+		t.Errorf("the giver gives %v, with 5.00 left of the limit", gives)
+	}
+}

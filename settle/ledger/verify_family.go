@@ -57,6 +57,12 @@ func (v *verifier) checkAnswered(l *link, state settle.RequestState) error {
 			return nil
 		}
 	}
+	if state == settle.RequestRefused { // held: it could never be sent
+		var held int
+		if err := v.get("SELECT COUNT(*) FROM report WHERE record = ? AND state = 'refused' AND done = 1 AND fault <> ''", []any{l.seq}, &held); err != nil || held > 0 {
+			return err
+		}
+	}
 	var shown int
 	err = v.get(`SELECT COUNT(*) FROM request q JOIN binding b ON b.giver = q.giver AND b.beneficiary = q.beneficiary
 		WHERE q.record = ? AND (q.action = 'bind' OR (q.action = 'unbind' AND b.ref = q.binding AND b.active = 0))`, []any{l.seq}, &shown)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -89,6 +91,21 @@ func (l *Ledger) WriteFault() error {
 		return f.err
 	}
 	return nil
+}
+
+// CheckPlace finds out whether the database is still where it was opened. One that was removed or replaced under the
+// daemon takes every later sale with it, so nothing is written any more.
+func (l *Ledger) CheckPlace() error {
+	now, err := os.Stat(filepath.Join(l.options.Dir, databaseName))
+	if err == nil && os.SameFile(l.place, now) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("the database file was replaced while the daemon ran")
+	}
+	err = settle.NewError(settle.StoreBroken, err)
+	l.writer.fault.Store(&writeFault{err: err, final: true})
+	return err
 }
 
 // isDamage reports whether SQLite found the file itself broken.

@@ -85,7 +85,7 @@ func (c *Centre) split(patient string, day settle.Date, w wanted) (settle.Figure
 		if from == nil || from.Status != settle.StatusNormal {
 			continue
 		}
-		want := min(payable-figures.Own-figures.Shared, b.left())
+		want := min(payable-figures.Own-figures.Shared, c.left(b))
 		taken := from.take(b.Giver, b.ID, want, []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent})
 		pays = append(pays, taken...)
 		figures.Shared += sum(taken)
@@ -115,11 +115,11 @@ func (a *account) take(psn, binding string, want settle.Fen, order []settle.Pot)
 	return pays
 }
 
-// left is what a binding's own limit and quota still let through.
-func (b *binding) left() settle.Fen {
+// left is what the limits that hold for a binding, and its quota, still let through.
+func (c *Centre) left(b *binding) settle.Fen {
 	left := settle.Fen(1) << 50
-	if b.Limit.Set {
-		left = min(left, max(0, b.Limit.Max-b.LimitUsed))
+	for _, o := range c.limitedWith(b) {
+		left = min(left, max(0, o.Limit.Max-o.LimitUsed))
 	}
 	if b.Mode == settle.Wallet {
 		left = min(left, max(0, b.QuotaTotal-b.QuotaUsed))
@@ -133,14 +133,36 @@ func (c *Centre) move(pays []Pay, sign settle.Fen) {
 		a := c.accounts[pay.PsnNo]
 		*a.pot(pay.Pot) -= sign * pay.Amount
 		a.change = c.changed()
-		if b := c.bindings[pay.Binding]; b != nil && (b.Limit.Set || b.Mode == settle.Wallet) {
-			b.LimitUsed += sign * pay.Amount
-			if b.Mode == settle.Wallet {
-				b.QuotaUsed += sign * pay.Amount
-			}
-			b.change = c.changed()
+		if b := c.bindings[pay.Binding]; b != nil {
+			c.use(b, sign*pay.Amount)
 		}
 	}
+}
+
+// use counts money against the quota and the limits of a binding; a limit for all relatives together is used up by each.
+func (c *Centre) use(b *binding, amount settle.Fen) {
+	if b.Mode == settle.Wallet {
+		b.QuotaUsed += amount
+		b.change = c.changed()
+	}
+	for _, o := range c.limitedWith(b) {
+		o.LimitUsed += amount
+		o.change = c.changed()
+	}
+}
+
+// limitedWith are the bindings that share the limit of b: b alone, or every one of the giver's where it is for all.
+func (c *Centre) limitedWith(b *binding) []*binding {
+	var shared []*binding
+	if b.Limit.Set && !b.LimitAll {
+		shared = append(shared, b)
+	}
+	for _, o := range c.bound[b.Giver] {
+		if o.Giver == b.Giver && o.LimitAll && o.Limit.Set {
+			shared = append(shared, o)
+		}
+	}
+	return shared
 }
 
 // affordable reports whether the pays could be debited again.

@@ -89,7 +89,7 @@ func (c *Centre) premiumFault(now *premium) string {
 			}
 			bound = bound || first
 			if from := c.accounts[b.Giver]; from != nil && from.Status == settle.StatusNormal {
-				taken := from.take(b.Giver, b.ID, min(left, b.left()), []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent})
+				taken := from.take(b.Giver, b.ID, min(left, c.left(b)), []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent})
 				now.Pays = append(now.Pays, taken...)
 				left -= sum(taken)
 			}

@@ -6,6 +6,12 @@
 // a centre without them answers "unknown transaction"; that switches the extension off until the next start, with one
 // warning, and swipes go on with 1101.
 //
+// Where the centre has no feed, the same facts come as a file that somebody trusted has signed ([Importer]): looked at first,
+// applied as it was looked at, once, and remembered. Signatures are minisign's, so that whoever issues the files needs one
+// small well-known program and no infrastructure of certificates; aead.dev/minisign reads them, since it is the maintained
+// Go implementation of the format, checks the signed comment and the pre-hashed form as well, and needs golang.org/x/crypto
+// only.
+//
 // # Decisions
 //
 // A delta page is applied as it comes, since its cursor makes the rest resumable. The pages of a full snapshot are

@@ -30,7 +30,19 @@ func (h Holder) certificate() (kind, number, identifier string) {
 //
 // Errors: UPSTREAM_SILENT when there is no usable answer within ctx, PERSON_UNKNOWN (member centre_text) when the centre
 // refuses the credential, BAD_REQUEST when the credential or the answer does not fit the format, and the store's.
+//
+// An e-voucher's code is good for one question. It goes out in 1101 and never again; the family is then asked for by the
+// number that the answer names, and where that fails the holder alone is known, which is what the caller asked for.
 func (f *Feed) Refresh(ctx context.Context, holder Holder) (settle.SnapshotPerson, error) {
+	if holder.Kind == settle.CredentialEvoucher {
+		person, err := f.person(ctx, holder)
+		if err == nil && f.options.OnSwipe && f.Extended() {
+			if _, _, err := f.family(ctx, Holder{Kind: settle.CredentialID, IDNumber: person.IDNumber, Name: person.Name}); err != nil {
+				f.options.Logger.Info("the family behind a code was asked for in vain", "code", settle.CodeOf(err))
+			}
+		}
+		return person, err
+	}
 	if f.options.OnSwipe && f.Extended() {
 		person, ok, err := f.family(ctx, holder)
 		if ok || err != nil {

@@ -78,8 +78,8 @@ func (i BindingInput) Check() error {
 		ask := &i.Data
 		switch settle.BindingAction(ask.Action) {
 		case settle.BindingBind:
-			if !slices.Contains(settle.Relations, settle.Relation(ask.Relation)) {
-				f.add("data.relation", "must be one of the eight kinds")
+			if relation := settle.Relation(ask.Relation); !slices.Contains(settle.Relations, relation) && relation != settle.SpouseParent {
+				f.add("data.relation", "must be one of the eight kinds, or the spouse's parent where a region allows it")
 			}
 		case settle.BindingReorder:
 			if ask.Rank < 1 {
@@ -98,7 +98,9 @@ func (i BindingInput) Check() error {
 		if ask.Limit != nil && (ask.Limit.Amount < 0 || ask.Limit.Scope != "all" && ask.Limit.Scope != "each") {
 			f.add("data.limit", "must be an amount from 0 with the scope all or each")
 		}
-		if ask.ValidFrom != nil && ask.ValidTo != nil && *ask.ValidTo < *ask.ValidFrom {
+		// A binding that ends on its first day, or before it, has an end before its beginning.
+		ends := ask.Action == string(settle.BindingUnbind)
+		if ask.ValidFrom != nil && ask.ValidTo != nil && *ask.ValidTo < *ask.ValidFrom && !ends {
 			f.add("data.valid_to", "lies before valid_from")
 		}
 	})

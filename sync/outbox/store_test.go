@@ -271,7 +271,7 @@ func (m *memory) ClearingOffices(context.Context, string) ([]string, error) {
 	return []string{"430100"}, nil
 }
 
-func (m *memory) RecordReconciliation(context.Context, reconcile.Report) error { return nil }
+func (m *memory) RecordReconciliation(context.Context, settle.Reconciliation) error { return nil }
 
 func (m *memory) PostponeReport(_ context.Context, id int64, until time.Time, state settle.ReportState, fault string, done bool) error {
 	m.mu.Lock()

@@ -43,13 +43,13 @@ func Totals(rows []Row, begin, end settle.Date, d *nhsa.Dialect) []nhsa.Totals {
 }
 
 // Kind is what is wrong with a row.
-type Kind string
+type Kind = settle.DifferenceKind
 
 // The kinds of differences.
 const (
-	CentreOnly Kind = "centre_only" // the centre has it and we do not
-	VenueOnly  Kind = "venue_only"  // we have it and the centre does not
-	Different  Kind = "different"   // both have it, with other amounts
+	CentreOnly = settle.CentreOnly
+	VenueOnly  = settle.VenueOnly
+	Different  = settle.Different
 )
 
 // Difference is one row that is not the same on both sides.

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"time"
 
 	"gongji/settle"
 )
@@ -19,25 +18,11 @@ type Store interface {
 	// centre has answered before or from the configuration. None: absence can never be proved for them.
 	ClearingOffices(ctx context.Context, area string) ([]string, error)
 	// RecordReconciliation keeps the outcome of a day, replacing an earlier one of the same day.
-	RecordReconciliation(ctx context.Context, r Report) error
+	RecordReconciliation(ctx context.Context, r settle.Reconciliation) error
 }
 
 // Row is one row of the venue's book as the centre acknowledged it.
-type Row struct {
-	SetlID, MdtrtID, PsnNo string
-	MsgID                  string
-	Settlement             string // of the ledger
-	Insurance              string
-	ClrType                string // 41 pharmacy, 11 clinic
-	Office                 string // clr_optins
-	Figures                settle.Figures
-	Refund                 bool // a cancellation: the figures are negative
-	At                     time.Time
-}
+type Row = settle.BookedRow
 
 // Unknown is a message whose outcome is open.
-type Unknown struct {
-	Dispatch  settle.Dispatch
-	Insurance string
-	Area      string // insured area of the person
-}
+type Unknown = settle.OpenDispatch

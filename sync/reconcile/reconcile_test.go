@@ -84,7 +84,7 @@ type book struct {
 	rows    []Row
 	unknown []Unknown
 	offices []string
-	reports []Report
+	reports []settle.Reconciliation
 	fail    error
 }
 
@@ -95,7 +95,7 @@ func (b *book) UnknownDispatches(context.Context, settle.Date, settle.Date) ([]U
 	return b.unknown, nil
 }
 func (b *book) ClearingOffices(context.Context, string) ([]string, error) { return b.offices, nil }
-func (b *book) RecordReconciliation(_ context.Context, r Report) error {
+func (b *book) RecordReconciliation(_ context.Context, r settle.Reconciliation) error {
 	b.reports = append(b.reports, r)
 	return nil
 }
@@ -207,6 +207,10 @@ func TestDay(t *testing.T) {
 		report := b.day()
 		if report.Balanced() || len(report.Differences) != 1 || report.Differences[0].Kind != CentreOnly || report.Differences[0].MsgID != lost.MsgID || !report.Differences[0].Sure {
 			t.Errorf("%+v", report)
+		}
+		kept := b.book.reports[len(b.book.reports)-1]
+		if kept.Balanced || len(kept.Differences) != 1 || kept.Differences[0].Centre.Total != 900 || kept.Differences[0].Ours != (settle.SideAmounts{}) || len(kept.Groups) != 1 {
+			t.Errorf("kept %+v", kept)
 		}
 		b.book.unknown = nil
 		b.book.rows = append(b.book.rows, Row{SetlID: report.Differences[0].SetlID, PsnNo: b.family.Stranger.PsnNo, Insurance: "310", ClrType: "41", Office: "430100", Figures: settle.Figures{Total: 900, Own: 900}})

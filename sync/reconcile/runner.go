@@ -114,7 +114,7 @@ func (r *Runner) Day(ctx context.Context, day settle.Date) (Report, error) {
 		}
 		report.Differences = append(report.Differences, Compare(mine, results, unknown, r.options.Client.Dialect())...)
 	}
-	return report, r.options.Store.RecordReconciliation(ctx, report)
+	return report, r.options.Store.RecordReconciliation(ctx, report.kept())
 }
 
 // totals asks 3201 for each group and returns the offices, true where a group does not balance.
