@@ -113,6 +113,9 @@ func (d *Daemon) openReaders(context.Context) error {
 	if r, set := d.o.Config.Identity(); set {
 		devices, roles = append(devices, r), append(roles, cardreader.RoleID)
 	}
+	if r, set := d.o.Config.Codes(); set {
+		devices, roles = append(devices, r), append(roles, cardreader.RoleScanner)
+	}
 	for i, r := range devices {
 		reader, err := cardreader.New(cardreader.Options{
 			Name: r.Name, Terminal: r.Terminal, Kind: r.Kind, Port: r.Port, Baud: r.Baud, Slot: r.Slot, Role: roles[i],
@@ -146,10 +149,14 @@ func (d *Daemon) openAPI(context.Context) error {
 	if d.tokens, err = localapi.OpenTokens(c.Data); err != nil {
 		return fmt.Errorf("tokens: %w", err)
 	}
+	importer, err := d.importer()
+	if err != nil {
+		return err
+	}
 	d.api, err = localapi.New(localapi.Options{
 		Session: d.session, Tokens: d.tokens, Health: readiness{d.health}, Listen: c.Listen.API, Unix: c.Listen.Unix,
 		AllowOrigins: c.AllowOrigins, Version: d.o.Version, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
-		RuleSource: d.ruleSource,
+		RuleSource: d.ruleSource, Importer: importer,
 	})
 	if err != nil {
 		return err

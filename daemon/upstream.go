@@ -17,28 +17,31 @@ import (
 	"gongji/sync/feed"
 	"gongji/sync/nhsa"
 	"gongji/sync/outbox"
+	"gongji/sync/reconcile"
 )
 
 // upstream is the way to the centre: the client, the outbox that reports, the feed that refreshes. Without an address
 // there is none: the counter is offline for good and reports wait.
 type upstream struct {
-	client *nhsa.Client
-	worker *outbox.Worker
-	feed   *feed.Feed
-	events chan outbox.Event // from the worker to the event streams; the worker must not wait
-	times  chan time.Time    // the centre's time of the latest live answer
-	d      *Daemon
+	client     *nhsa.Client
+	worker     *outbox.Worker
+	feed       *feed.Feed
+	reconciler *reconcile.Runner
+	events     chan outbox.Event // from the worker to the event streams; the worker must not wait
+	times      chan time.Time    // the centre's time of the latest live answer
+	d          *Daemon
 }
 
 var _ session.Centre = (*upstream)(nil)
 
-// The ledger is the durable side of three rooms that do not know it; this is the first place that sees both sides.
+// The ledger is the durable side of four rooms that do not know it; this is the first place that sees both sides.
 var (
 	_ session.Ledger           = (*ledger.Ledger)(nil)
 	_ session.IncidentRecorder = (*ledger.Ledger)(nil)
 	_ session.Reader           = (*cardreader.Reader)(nil)
 	_ outbox.Store             = (*ledger.Ledger)(nil)
 	_ feed.Store               = (*ledger.Ledger)(nil)
+	_ reconcile.Store          = (*ledger.Ledger)(nil)
 )
 
 // upstreamEvents is how many events may wait for the streams. A lost one costs nothing: each makes the console look
@@ -61,8 +64,15 @@ func (d *Daemon) openUpstream(context.Context) error {
 	d.later("upstream client", func() error { client.Close(); return nil })
 	signIns := nhsa.NewSignIns(client)
 	d.up.client = client
+	d.up.reconciler, err = reconcile.New(reconcile.Options{
+		Store: d.ledger, Client: client, SignIns: signIns, Clock: d.o.Clock, Logger: d.o.Logger, ProofAfter: d.o.ProofAfter,
+	})
+	if err != nil {
+		return fmt.Errorf("upstream: %w", err)
+	}
 	d.up.worker, err = outbox.New(outbox.Options{
 		Store: d.ledger, Client: client, SignIns: signIns, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
+		Prover:     d.up.reconciler,
 		Extensions: nhsa.Extensions{ExpectedSplit: c.Upstream.Has("expected_split"), Trace: c.Upstream.Has("trace")},
 		OnUpstream: d.up.note,
 	})
@@ -90,7 +100,14 @@ func Client(c *config.Config, serials func(context.Context) (uint64, error)) (*n
 func newClient(c *config.Config, options nhsa.Options) (*nhsa.Client, error) {
 	u := c.Upstream
 	options.URL, options.Venue, options.Timeout, options.AllowPlain = u.URL, VenueOf(c), u.Timeout, u.AllowPlain
-	options.Receiver, options.Version = u.Dialect.RecerSysCode, u.Dialect.InfVer
+	dialect, err := nhsa.NewDialect(u.Dialect.Preset, dialectOverrides(u.Dialect))
+	if err != nil {
+		return nil, err
+	}
+	options.Dialect = &dialect
+	if options.Signer, err = signer(u.Signature); err != nil {
+		return nil, err
+	}
 	if u.Gateway.Kind == "x-tif" {
 		secret, err := config.ReadSecret(u.Gateway.SecretFile)
 		if err != nil {
@@ -98,12 +115,31 @@ func newClient(c *config.Config, options nhsa.Options) (*nhsa.Client, error) {
 		}
 		options.Gateway = nhsa.XTif{Account: u.Gateway.PaasID, Secret: string(secret)}
 	}
-	certificates, err := tlsConfig(u.TLS)
-	if err != nil {
+	if options.TLS, err = tlsConfig(u.TLS); err != nil {
 		return nil, err
 	}
-	options.TLS = certificates
 	return nhsa.NewClient(options)
+}
+
+func dialectOverrides(d config.Dialect) nhsa.DialectOverrides {
+	return nhsa.DialectOverrides{
+		InfVer: d.InfVer, RecerSysCode: d.RecerSysCode, Msgid: d.Msgid, Path: d.Path, Input: d.Input,
+		RefdSetlFlag: d.RefdSetlFlag, ReconcileSum: d.ReconcileSum, ReconcileCount: d.ReconcileCount, DetailColumns: d.DetailColumns,
+		FundIncludesAccount: d.FundIncludesAccount, TracePlace: d.TracePlace, TraceName: d.TraceName,
+		NotFoundPrefixes: d.NotFoundPrefixes, NotReversiblePrefixes: d.NotReversiblePrefixes,
+	}
+}
+
+func signer(s config.Signature) (nhsa.Signer, error) {
+	options := nhsa.SignatureOptions{Kind: s.Kind, SkipEmpty: s.Empty == "skip", UserID: s.UserID}
+	if s.KeyFile != "" {
+		key, err := config.ReadSecret(s.KeyFile)
+		if err != nil {
+			return nil, err
+		}
+		options.KeyPEM = key
+	}
+	return nhsa.NewSigner(options)
 }
 
 // tlsConfig is nil where the configuration names no file: the client has its own default.
@@ -174,6 +210,7 @@ func (u *upstream) start(run func(name string, run func(context.Context) error))
 	}
 	run("outbox", u.worker.Run)
 	run("feed", u.feed.Run)
+	run("reconcile", u.reconcileNightly)
 	run("events", func(ctx context.Context) error {
 		for {
 			select {
@@ -196,8 +233,26 @@ func (u *upstream) Refresh(ctx context.Context, c cardreader.Credential) error {
 	if u.feed == nil {
 		return settle.NewError(settle.UpstreamSilent, errors.New("no centre is configured"))
 	}
-	_, err := u.feed.Refresh(ctx, feed.Holder{
-		Kind: settle.CredentialCard, Number: c.Number, Identifier: c.Identifier, IDNumber: c.IDNumber, Name: c.Name,
-	})
+	kind := settle.CredentialCard
+	if c.Kind == cardreader.CardIdentity {
+		kind = settle.CredentialID
+	}
+	_, err := u.feed.Refresh(ctx, feed.Holder{Kind: kind, Number: c.Number, Identifier: c.Identifier, IDNumber: c.IDNumber, Name: c.Name})
 	return err
+}
+
+// Resolve asks the centre whose 医保码 this is and applies the answer to the ledger.
+func (u *upstream) Resolve(ctx context.Context, code string) (session.Resolved, error) {
+	if u.feed == nil {
+		return session.Resolved{}, settle.NewError(settle.UpstreamSilent, errors.New("no centre is configured"))
+	}
+	person, err := u.feed.Refresh(ctx, feed.Holder{Kind: settle.CredentialEvoucher, Number: code})
+	if err != nil {
+		return session.Resolved{}, err
+	}
+	number, err := settle.ParseIDNumber(person.IDNumber)
+	if number.Zero() { // a number with a wrong check character is the centre's business
+		return session.Resolved{}, settle.NewError(settle.UpstreamSilent, err)
+	}
+	return session.Resolved{Person: u.d.ledger.PersonID(person.PsnNo), Number: number, Name: person.Name}, nil
 }

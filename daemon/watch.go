@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -62,7 +63,7 @@ func (d *Daemon) lookAtOutbox(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	fault := d.ledger.WriteFault()
+	fault := errors.Join(d.ledger.CheckPlace(), d.ledger.WriteFault())
 	d.health.Put(settle.CodeOf(fault) == settle.StoreFull && fault != nil, health.StoreFull, "", nil)
 	d.health.Put(err != nil || fault != nil && settle.CodeOf(fault) != settle.StoreFull, health.StoreBroken, "", nil)
 	if err != nil {

@@ -40,11 +40,16 @@ func (l *lockedLog) String() string {
 // startSandbox runs a whole demo: real daemon, real pseudo-terminal, real centre over HTTP.
 func startSandbox(t *testing.T) (*sandbox, *lockedLog) {
 	t.Helper()
+	return startSandboxWith(t, sandboxOptions{dir: t.TempDir()})
+}
+
+// startSandboxWith is startSandbox with a directory, a clock or faults of the test's own.
+func startSandboxWith(t *testing.T, o sandboxOptions) (*sandbox, *lockedLog) {
+	t.Helper()
 	log := &lockedLog{}
-	s, err := newSandbox(t.Context(), sandboxOptions{
-		dir: t.TempDir(), listen: "127.0.0.1:0", region: "430100",
-		log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	o.listen, o.region = "127.0.0.1:0", "430100"
+	o.log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s, err := newSandbox(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

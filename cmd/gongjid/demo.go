@@ -22,7 +22,7 @@ family, and the daemon. It stays up for you to play: open the printed address in
 or here.
 
 --once runs one scripted purchase through the HTTP API instead and exits: card in, quote, settle over the own account and
-two relatives, report accepted upstream, one line returned, a stranger's card refused.`,
+two relatives, report accepted upstream, one line returned, a stranger's card refused, and a small purchase by 医保码 without a card.`,
 		Example: "  gongjid demo --once\n  gongjid demo --listen 127.0.0.1:7311",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -13,7 +13,7 @@ var contractMetrics = []string{
 	`settled_yuan_total{source="cash"}`, `settled_yuan_total{source="fund"}`, "match_refusals_total{", `reader_up{reader="counter-1"}`,
 	`reader_card_present{reader="counter-1"}`, "card_reads_total{", "card_read_duration_seconds_count", "outbox_unsent ", "outbox_unsent_yuan ",
 	"outbox_oldest_unsent_timestamp_seconds ", "outbox_unknown ", "ledger_snapshot_timestamp_seconds ", `upstream_requests_total{infno="2102"`,
-	"upstream_last_success_timestamp_seconds ", "offline_mode ", "attention_items{", "at_risk_yuan ", "api_rejected_requests_total{",
+	"upstream_last_success_timestamp_seconds ", "offline_mode ", "attention_items{", "at_risk_yuan ", "reconcile_differences ", "api_rejected_requests_total{",
 	"commit_batch_size_bucket{", "chain_verified_timestamp_seconds ", "clock_jump_total ", "build_info{",
 }
 

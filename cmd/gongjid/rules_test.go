@@ -40,7 +40,7 @@ var rooms = []room{
 		"github.com/mattn/go-sqlite3", "github.com/prometheus/client_golang", "golang.org/x/sys"}},
 	{"sync", []string{"settle"}, []string{
 		"github.com/prometheus/client_golang", "github.com/cenkalti/backoff/v5", "github.com/emmansun/gmsm",
-		"github.com/shopspring/decimal"}}, // amounts, prices and ratios of the wire are decimal text
+		"github.com/shopspring/decimal", "aead.dev/minisign"}}, // amounts, prices and ratios of the wire are decimal text
 	{"daemon", []string{"config", "cardreader", "settle", "sync"}, []string{
 		"github.com/prometheus/client_golang", "github.com/danielgtaylor/huma/v2", "golang.org/x/sys",
 		"github.com/coreos/go-systemd/v22", "golang.org/x/text"}},

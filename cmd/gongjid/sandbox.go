@@ -26,8 +26,12 @@ import (
 type sandbox struct {
 	dir    string
 	family centre.Family
+	clock  func() time.Time
+	faults centre.Faults
 	cards  []sandboxCard
 	reader *virtual.Reader
+	id     *virtual.Reader // for resident identity cards
+	gun    *virtual.Reader // the scanner
 	centre *centreSwitch
 	daemon *daemon.Daemon
 	token  string // of the demo's till
@@ -36,18 +40,29 @@ type sandbox struct {
 
 type sandboxCard struct {
 	console.DemoCard
-	card   virtual.Card
 	member centre.Member
+	put    func(s *sandbox) // shows it at the counter
 }
+
+// The ids of what else the patient can show.
+const (
+	demoVoucher  = "6"
+	demoDocument = "7"
+)
 
 // sandboxOptions are the flags of demo.
 type sandboxOptions struct {
 	dir, listen, region string
 	log                 *slog.Logger
+	clock               func() time.Time // of daemon and centre; nil: time.Now
+	faults              centre.Faults    // what goes wrong at the centre; nil: nothing
 }
 
 func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
-	s = &sandbox{family: centre.DemoFamily(settle.DateOf(time.Now()))}
+	if o.clock == nil {
+		o.clock = time.Now
+	}
+	s = &sandbox{family: centre.DemoFamily(settle.DateOf(o.clock())), clock: o.clock, faults: o.faults}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -56,22 +71,30 @@ func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
 	if err := s.makeDir(o.dir); err != nil {
 		return s, err
 	}
-	s.makeCards()
+	if err := s.makeCards(); err != nil {
+		return s, err
+	}
 	// The centre's lock comes first: a second demo on the directory must not take the first one's reader away.
 	if err := s.openCentre(o.log); err != nil {
 		return s, err
 	}
-	s.reader, err = virtual.NewReader(virtual.Options{Link: filepath.Join(s.dir, "reader")})
-	if err != nil {
-		return s, fmt.Errorf("virtual reader: %w", err)
+	for name, r := range map[string]struct {
+		reader **virtual.Reader
+		kind   string
+	}{
+		"reader": {&s.reader, virtual.KindGemPC}, "id-reader": {&s.id, virtual.KindSDT}, "scanner": {&s.gun, virtual.KindScanner},
+	} {
+		if *r.reader, err = virtual.NewReader(virtual.Options{Kind: r.kind, Link: filepath.Join(s.dir, name)}); err != nil {
+			return s, fmt.Errorf("virtual %s: %w", name, err)
+		}
+		s.clean = append(s.clean, (*r.reader).Close)
 	}
-	s.clean = append(s.clean, s.reader.Close)
 	c, err := s.config(o)
 	if err != nil {
 		return s, err
 	}
 	options := daemonOptions(c, o.log)
-	options.Demo = s
+	options.Demo, options.Clock, options.ProofAfter = s, o.clock, sandboxProof
 	if s.daemon, err = daemon.New(ctx, options); err != nil {
 		return s, err
 	}
@@ -92,16 +115,33 @@ func (s *sandbox) makeDir(dir string) error {
 	return nil
 }
 
-func (s *sandbox) makeCards() {
+func (s *sandbox) makeCards() error {
 	labels := []string{"患者 patient", "女儿 daughter", "配偶 spouse", "孩子 child", "陌生人 stranger"}
 	for i, m := range s.family.Members() {
 		card := virtual.SocialCard(virtual.Person{
 			IDNumber: m.IDNumber, Name: m.Name, Number: m.CardNumber, Identifier: m.Identifier, Version: "2.00",
 			Sex: m.Sex, Ethnicity: m.Ethnicity, IssuedOn: m.Issued.String(), ExpiresOn: m.Expires.String(),
 		})
-		id := fmt.Sprint(i + 1)
-		s.cards = append(s.cards, sandboxCard{console.DemoCard{ID: id, Label: m.Name + " " + labels[i]}, card, m})
+		s.addCard(m.Name+" "+labels[i], m, func(s *sandbox) { s.reader.Insert(card) })
 	}
+	patient := s.family.Patient
+	document, err := virtual.NewIdentity(virtual.Holder{
+		Name: patient.Name, Sex: patient.Sex, Ethnicity: patient.Ethnicity, Birth: patient.Born.String(), Address: "湖南省长沙市示例路1号",
+		Number: patient.IDNumber, Issuer: "长沙市公安局", From: patient.Issued.String(), To: "长期",
+	})
+	if err != nil {
+		return err
+	}
+	s.addCard("患者医保码 e-code", patient, func(s *sandbox) {
+		s.gun.Insert(virtual.Code{Text: centre.Evoucher(patient.PsnNo, s.clock())})
+	})
+	s.addCard("患者身份证 ID", patient, func(s *sandbox) { s.id.Insert(document) })
+	return nil
+}
+
+func (s *sandbox) addCard(label string, m centre.Member, put func(*sandbox)) {
+	id := fmt.Sprint(len(s.cards) + 1)
+	s.cards = append(s.cards, sandboxCard{console.DemoCard{ID: id, Label: label}, m, put})
 }
 
 // openCentre starts the reference centre. A data directory that was used before keeps its book, so that a demo may be
@@ -116,12 +156,12 @@ func (s *sandbox) openCentre(log *slog.Logger) error {
 		return fmt.Errorf("sandbox centre: %w", err)
 	}
 	s.clean = append(s.clean, journal.Close)
-	book, err := centre.New(centre.Options{Logger: log, Journal: journal})
+	book, err := centre.New(centre.Options{Logger: log, Journal: journal, Clock: s.clock, Faults: s.faults})
 	if err != nil {
 		return fmt.Errorf("sandbox centre: %w", err)
 	}
 	if book.Empty() {
-		if err := book.Seed(s.family.Snapshot(time.Now())); err != nil {
+		if err := book.Seed(s.family.Snapshot(s.clock())); err != nil {
 			return fmt.Errorf("sandbox centre: %w", err)
 		}
 	}
@@ -137,6 +177,8 @@ func (s *sandbox) config(o sandboxOptions) (*config.Config, error) {
 	c.Venue = config.Venue{Code: "P43010000001", Name: "示例大药房", Kind: "pharmacy", Area: "430100", AgreementUntil: nextYearEnd()}
 	c.Listen = config.Listen{API: o.listen, Metrics: "127.0.0.1:0"}
 	c.Reader = config.Reader{Name: "counter-1", Kind: "gempc", Port: s.reader.Path()}
+	c.IDReader = config.Reader{Name: "id-1", Kind: "sdt", Port: s.id.Path()}
+	c.Scanner = config.Reader{Name: "scanner-1", Kind: "scanner", Port: s.gun.Path()}
 	c.Upstream.URL = s.centre.url()
 	c.Upstream.Timeout = 5 * time.Second
 	c.Upstream.Feed.Interval = 5 * time.Second
@@ -150,6 +192,10 @@ func nextYearEnd() config.Date {
 }
 
 const sandboxTill = "demo-till"
+
+// sandboxProof is how long a message may be on its way to the sandbox's centre, to which nothing but loopback leads; see
+// daemon.Options.ProofAfter.
+const sandboxProof = 2 * time.Second
 
 // makeToken gives the demo's till a fresh token, also in a directory that was used before.
 func (s *sandbox) makeToken(c *config.Config) error {
@@ -193,20 +239,21 @@ func (s *sandbox) Cards() []console.DemoCard {
 	return list
 }
 
-// Insert puts a card into the virtual reader.
+// Insert puts a card into the virtual reader, or shows what belongs before the scanner or on the ID reader.
 func (s *sandbox) Insert(id string) error {
 	for _, c := range s.cards {
 		if c.ID == id {
-			s.reader.Insert(c.card)
+			c.put(s)
 			return nil
 		}
 	}
 	return console.ErrNoSuchCard
 }
 
-// Remove takes the card out.
+// Remove takes the cards out and away.
 func (s *sandbox) Remove() error {
 	s.reader.Remove()
+	s.id.Remove()
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (t *scriptedTill) day(ctx context.Context) error {
 		return err
 	}
 	t.events = events
-	for _, act := range []func(context.Context) error{t.waitForReader, t.purchase, t.stranger} {
+	for _, act := range []func(context.Context) error{t.waitForReader, t.purchase, t.stranger, t.voucher} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -88,7 +88,11 @@ func (t *scriptedTill) bill(saleID string) session.SaleRequest {
 func (t *scriptedTill) waitForReader(ctx context.Context) error {
 	return t.until(ctx, "the reader", func(client.Event) (bool, error) {
 		answer, err := t.client.Reader(ctx)
-		return err == nil && len(answer.Readers) == 1 && answer.Readers[0].State != "down", err
+		up := err == nil && len(answer.Readers) == 3
+		for _, r := range answer.Readers {
+			up = up && r.State != "down"
+		}
+		return up, err
 	})
 }
 
@@ -162,6 +166,36 @@ func (t *scriptedTill) stranger(ctx context.Context) error {
 		return fmt.Errorf("a stranger's card was not refused: %w", errors.Join(err, errors.New("want PERSON_CARD_MISMATCH")))
 	}
 	fmt.Fprintf(t.out, "\n陌生人的卡 a stranger's card: %s\n  %s\n  %s\n", problem.Code, problem.Message, problem.Hint)
+	return nil
+}
+
+// voucher buys a mask with the patient's 医保码 alone: no card is in the reader.
+func (t *scriptedTill) voucher(ctx context.Context) error {
+	if err := t.sandbox.Remove(); err != nil {
+		return err
+	}
+	if err := t.until(ctx, "the card to leave", func(client.Event) (bool, error) {
+		answer, err := t.client.Reader(ctx)
+		return err == nil && answer.Readers[0].State == "absent", err
+	}); err != nil {
+		return err
+	}
+	if err := t.sandbox.Insert(demoVoucher); err != nil {
+		return err
+	}
+	sale := t.bill(fmt.Sprintf("DEMO-E-%d", time.Now().UnixNano()))
+	sale.WaitSeconds = 10
+	sale.Lines = []session.LineRequest{{
+		ID: "1", Code: "C14010200002", ShopCode: "7002", Name: "医用口罩", Class: "consumable", Quantity: "1", UnitPrice: "9.90", Total: "9.90",
+	}}
+	settled, _, err := t.client.Settle(ctx, session.SettleRequest{SaleRequest: sale})
+	if err != nil {
+		return fmt.Errorf("settle by 医保码: %w", err)
+	}
+	if err := t.accepted(ctx, settled.SettlementID, "accepted"); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "\n医保码 e-voucher, no card in the reader: %s 元, 已结算并上报 settled and accepted, 现金 cash %s\n", settled.Total, settled.CashDue)
 	return nil
 }
 

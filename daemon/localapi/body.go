@@ -17,7 +17,8 @@ import (
 
 // readBody takes the request's body in, checks its form and puts it back for the handler. It refuses a request that a
 // web page could send without asking (any content type but JSON), a body too large or too deep, a member given twice, and
-// anything that is not exactly one JSON value. UNSUPPORTED_MEDIA, TOO_LARGE, BAD_REQUEST.
+// anything that is not exactly one JSON value. UNSUPPORTED_MEDIA, TOO_LARGE, BAD_REQUEST, and FORBIDDEN where only a manager
+// may send a large body.
 func (g *guard) readBody(w http.ResponseWriter, r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -32,12 +33,16 @@ func (g *guard) readBody(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || kind != "application/json" || charset != "" && charset != "utf-8" || r.Header.Get("Content-Encoding") != "" {
 		return settle.NewError(settle.UnsupportedMedia, nil)
 	}
+	limit, err := bodyLimit(callOf(r.Context()))
+	if err != nil {
+		return err
+	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(g.bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return settle.NewError(settle.TooLarge, nil).With("limit", maxBodyBytes)
+		return settle.NewError(settle.TooLarge, nil).With("limit", limit)
 	}
 	if err != nil {
 		// The deadline stays, so that the server does not wait for the rest before it hangs up.

@@ -158,6 +158,9 @@ func TestChangeAndEndOfABindingOverHTTP(t *testing.T) {
 			t.Fatalf("%d: %d %s", i, got.StatusCode, got.body)
 		}
 	}
+	end.EndReason = "other"
+	_, _, err = r.till.EndBinding(ctx, "B2", end)
+	wantCode(t, err, settle.IdempotencyConflict)
 	r.answerRequest(settle.DispatchResult{RequestState: settle.RequestRefused, RequestAnswer: "关系未核实"})
 	if found, err := r.till.Request(ctx, "Q2"); err != nil || found.State != "refused" || found.Answer != "关系未核实" {
 		t.Errorf("found %+v, %v", found, err)
@@ -216,6 +219,10 @@ func TestPremiumOverHTTP(t *testing.T) {
 	}
 	_, _, err := r.till.PayPremium(ctx, premium("P1", "121.00"))
 	wantCode(t, err, settle.IdempotencyConflict)
+	office := client.New(r.server.URL(), r.manager)
+	defer office.Close()
+	_, _, err = office.PayPremium(ctx, premium("P1", "120.00")) // the id is one for the whole venue
+	wantCode(t, err, settle.IdempotencyConflict)
 	_, _, err = r.till.PayPremium(ctx, premium("P2", "1.00"))
 	wantCode(t, err, settle.CardAbsent)
 	r.reader.Insert(Husband.Card())
@@ -226,7 +233,7 @@ func TestPremiumOverHTTP(t *testing.T) {
 	}
 	r.centre.SetOffline(true)
 	next := premium("P2", "1.00")
-	next.Year = 2028
+	next.Year = 2026
 	_, _, err = r.till.PayPremium(ctx, next)
 	wantCode(t, err, settle.UpstreamSilent)
 	r.centre.SetOffline(false)
@@ -254,6 +261,18 @@ func TestPremiumOverHTTP(t *testing.T) {
 	cancel.Reason = "别的"
 	_, _, err = r.till.CancelPremium(ctx, "P1", cancel)
 	wantCode(t, err, settle.IdempotencyConflict)
+	// A manager may do without the card, and again without it.
+	r.reader.Insert(Husband.Card())
+	if _, _, err := r.till.PayPremium(ctx, premium("P3", "2.00")); err != nil {
+		t.Fatal(err)
+	}
+	r.reader.Remove()
+	byOffice := session.CancelPremiumRequest{CancelID: "X2", Operator: operator, Reason: "本人已离开", WithoutCard: true}
+	for i, want := range []bool{false, true} {
+		if _, replayed, err := office.CancelPremium(ctx, "P3", byOffice); err != nil || replayed != want {
+			t.Fatalf("%d: %v %v", i, replayed, err)
+		}
+	}
 	if found, err := r.till.Premium(ctx, "P1"); err != nil || found.State != "cancelled" || found.CancellationID != "X1" {
 		t.Errorf("found %+v, %v", found, err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // CardAnswer is the card in a reader, masked.
 type CardAnswer struct {
-	Kind   string `json:"kind" enum:"social,health,bank,unknown"`
+	Kind   string `json:"kind" enum:"social,health,bank,unknown,id,evoucher" doc:"id: resident identity card; evoucher: a 医保码 that was scanned and not used yet"`
 	Holder string `json:"holder"`
 	Number string `json:"number"`
 }

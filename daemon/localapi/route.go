@@ -25,6 +25,7 @@ var routes = []route{
 	{http.MethodGet, "/v1/attention", false, "attention", "Everything that waits for a decision; manager", (*Server).addAttention},
 	{http.MethodPost, "/v1/attention/{id}", false, "close-attention", "Takes an item off the list; manager", (*Server).addCloseAttention},
 	{http.MethodPost, "/v1/bindings", false, "bind", "Asks the centre for a binding", (*Server).addBind},
+	{http.MethodPost, "/v1/bindings/import", false, "import", "Previews or applies a signed file of people, accounts and bindings; manager", (*Server).addImport},
 	{http.MethodDelete, "/v1/bindings/{id}", false, "end-binding", "Asks the centre to end a binding", (*Server).addEndBinding},
 	{http.MethodPatch, "/v1/bindings/{id}", false, "change-binding", "Asks the centre for a new rank or limit", (*Server).addChangeBinding},
 	{http.MethodGet, "/v1/events", false, "events", "Server-sent events", (*Server).addEvents},

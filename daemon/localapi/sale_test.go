@@ -162,7 +162,9 @@ func TestReturnsAndRoles(t *testing.T) {
 	r := newRig(t, func(o *localapi.Options) { o.Clock = clock.Now })
 	ctx := context.Background()
 	r.reader.Insert(Patient.Card())
-	sold, _, err := r.till.Settle(ctx, sale("S1", "60.00"))
+	opened := sale("S1", "60.00")
+	opened.Lines[0].SplitPack = true // so that half of it can come back
+	sold, _, err := r.till.Settle(ctx, opened)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,6 +64,8 @@ type Options struct {
 	Heartbeat     time.Duration // of event streams; default 15 s
 	// RuleSource is the source of a policy key (a document, a file and line), for explanations; nil: none is shown.
 	RuleSource func(policy settle.PolicyRef, rule string) string
+	// Importer takes signed files; nil: none are believed.
+	Importer Importer
 }
 
 func (o *Options) validate() error {

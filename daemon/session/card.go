@@ -19,10 +19,29 @@ type held struct {
 	seq    uint64
 	card   *cardreader.Credential
 	at     time.Time
+
+	kind  settle.CredentialKind // empty: a social security card
+	still func() error          // the last look of other credentials; nil: stays
 }
 
-// confirm is the last look before a commit: the very same card is still there.
+// confirm is the last look before a commit: what was shown still counts.
 func (h held) confirm() error {
+	if h.still != nil {
+		return h.still()
+	}
+	return h.stays()
+}
+
+// credential is the kind of what was shown.
+func (h held) credential() settle.CredentialKind {
+	if h.kind == "" {
+		return settle.CredentialCard
+	}
+	return h.kind
+}
+
+// stays: the very same card is still there.
+func (h held) stays() error {
 	status := h.reader.Reader.Status()
 	if status.State == cardreader.StatePresent && status.Seq == h.seq && h.reader.Reader.Seq() == h.seq {
 		return nil

@@ -16,4 +16,12 @@
 //
 // The centre is asked as soon as a card comes in, while the cashier still types. A sale waits a short while for that
 // answer, and settles from what the ledger knows if it does not come.
+//
+// Without a social security card, a sale takes the 医保码 that was scanned in the last minute, or the identity card on its
+// reader. A code goes to the centre once and is forgotten; the answer stands for that one sale for a minute, so that a quote
+// and a changed basket need no second scan. What lies there beside the credential must be the same person's. A code means
+// nothing while the centre cannot be reached; it then stays in the scanner.
+//
+// Bindings and contributions are asked for by the giver with their own card, under the same evidence. The other person is
+// named by number and name, and must be somebody the ledger knows.
 package session

@@ -162,7 +162,8 @@ func (s *Session) checkCard(ctx context.Context, who holder, person settle.Perso
 	return nil
 }
 
-// presence is the evidence that is stored beside what was booked.
+// presence is the evidence that is stored beside what was booked. Of a code and of an identity card, the person's number is
+// what the report names them by.
 func (s *Session) presence(who holder, personCheck string) (settle.Presence, error) {
 	numbers, err := json.Marshal(settle.CardNumbers{Number: who.card.Number, Identifier: who.card.Identifier, IDNumber: who.card.IDNumber})
 	if err != nil {
@@ -173,7 +174,7 @@ func (s *Session) presence(who holder, personCheck string) (settle.Presence, err
 		return settle.Presence{}, refusal(err)
 	}
 	return settle.Presence{
-		Reader: who.reader.Name, Seq: who.seq, Kind: settle.CredentialCard, CardHash: who.cardHash, CardSealed: sealed,
+		Reader: who.reader.Name, Seq: who.seq, Kind: who.credential(), CardHash: who.cardHash, CardSealed: sealed,
 		MaskedHolder: settle.MaskName(who.card.Name), MatchedAt: who.at, PersonCheck: personCheck, EvidenceSource: who.evidence,
 	}, nil
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 
 	"gongji/cardreader"
 	"gongji/settle"
@@ -89,6 +90,20 @@ type Centre interface {
 	// Refresh asks the centre about the holder of a credential and applies the answer to the ledger. It returns
 	// UPSTREAM_SILENT when the centre does not answer within ctx.
 	Refresh(ctx context.Context, credential cardreader.Credential) error
+	// Resolve asks the centre once whose 医保码 this is, applies the answer to the ledger and names the person. The code goes
+	// out once and is in no error, log or store. UPSTREAM_SILENT when the centre does not answer within ctx, PERSON_UNKNOWN
+	// when it refuses the code.
+	Resolve(ctx context.Context, code string) (Resolved, error)
 	// Offline reports whether the centre is not reachable now.
 	Offline() bool
 }
+
+// Resolved is the person a code was issued to, as the centre names them.
+type Resolved struct {
+	Person settle.PersonID
+	Number settle.IDNumber
+	Name   string
+}
+
+// LogValue keeps the name out of logs.
+func (r Resolved) LogValue() slog.Value { return slog.StringValue(string(r.Person)) }

@@ -34,6 +34,10 @@ func (s *Session) PayPremium(ctx context.Context, r PremiumRequest) (settle.Prem
 	case !isCode(err, settle.NotFound):
 		return settle.PremiumView{}, false, refusal(err)
 	}
+	// A contribution is for the year that runs or the next one (S-181, S-183); the region's windows narrow it further.
+	if this := settle.DateOf(s.o.Clock()).Year(); premium.Year < this || premium.Year > this+1 {
+		return settle.PremiumView{}, false, settle.Refused(settle.EPremiumWindow).With("allowed", []int{this, this + 1}).With("asked", premium.Year)
+	}
 	if order.Helpers, err = s.selected(ctx, relative, r.Selected); err != nil {
 		return settle.PremiumView{}, false, err
 	}

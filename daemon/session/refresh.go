@@ -48,7 +48,7 @@ func (s *Session) follow(r *NamedReader, events <-chan cardreader.Event) {
 // ask starts a question about a card, or joins the one about the same insertion. again starts a new one where the last has
 // ended. It returns nil where nothing can be asked.
 func (s *Session) ask(r *NamedReader, seq uint64, card *cardreader.Credential, again bool) *flight {
-	if card == nil || card.Kind != cardreader.CardSocial {
+	if card == nil || card.Kind != cardreader.CardSocial && card.Kind != cardreader.CardIdentity {
 		return nil
 	}
 	s.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"gongji/settle"
 )
 
-// Quote plans a sale for the card in the reader and changes nothing. BAD_REQUEST, the codes of the card,
+// Quote plans a sale for what the patient shows, which is a card, a 医保码 or an identity card, and changes nothing. BAD_REQUEST, the codes of the card,
 // PERSON_CARD_MISMATCH, PERSON_UNKNOWN, READER_DOWN, and what the ledger refuses.
 func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error) {
 	var f faults
@@ -20,7 +20,7 @@ func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error
 	if err != nil {
 		return settle.Quote{}, err
 	}
-	sale, err := s.build(ctx, p, who.person.ID, nil)
+	sale, err := s.build(ctx, p, settle.Credential{Kind: who.credential(), Owner: who.person.ID}, nil)
 	if err != nil {
 		return settle.Quote{}, err
 	}
@@ -29,7 +29,7 @@ func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error
 	return quote, refusal(err)
 }
 
-// Settle settles a sale for the card in the reader; replayed is true where the sale id was settled before with the same
+// Settle settles a sale for what the patient shows; replayed is true where the sale id was settled before with the same
 // content, for which no card is needed. Errors as Quote, and QUOTE_CHANGED, IDEMPOTENCY_CONFLICT, CARD_REMOVED, STORE_FULL,
 // STORE_BROKEN.
 func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Settlement, replayed bool, err error) {
@@ -53,7 +53,7 @@ func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Se
 	if err != nil {
 		return settle.Settlement{}, false, err
 	}
-	sale, err := s.build(ctx, p, who.person.ID, nil)
+	sale, err := s.build(ctx, p, settle.Credential{Kind: who.credential(), Owner: who.person.ID}, nil)
 	if err != nil {
 		return settle.Settlement{}, false, err
 	}
@@ -61,6 +61,9 @@ func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Se
 		Sale: sale, Presence: presence, QuoteDigest: r.QuoteDigest, Offline: s.o.Centre.Offline(),
 		Confirm: func() error { return s.confirmSale(who, p) },
 	})
+	if err == nil {
+		s.spend(&p)
+	}
 	if isCode(err, settle.RuleRefused) {
 		err = s.refuse(ctx, p.attempt(), who, err)
 	} else {
@@ -94,7 +97,7 @@ func (s *Session) repeat(ctx context.Context, p parsedSale, stored settle.Settle
 		}
 		patient = person.ID
 	}
-	sale, err := s.build(ctx, p, patient, &stored)
+	sale, err := s.build(ctx, p, settle.Credential{Owner: patient}, &stored)
 	if err != nil {
 		return settle.Settlement{}, false, err
 	}
@@ -106,14 +109,14 @@ func (s *Session) repeat(ctx context.Context, p parsedSale, stored settle.Settle
 	return result, replayed, refusal(err)
 }
 
-// patient waits for the card and finds the patient behind it.
+// patient waits for a credential and finds the patient behind it.
 func (s *Session) patient(ctx context.Context, p parsedSale) (holder, error) {
 	a := p.attempt()
-	h, err := s.cardAt(ctx, p.sale.Terminal, p.wait)
+	x, err := s.shownAt(ctx, &p)
 	if err != nil {
 		return holder{}, s.refuse(ctx, a, holder{}, err)
 	}
-	who, err := s.identify(ctx, h, p.claimed)
+	who, err := s.present(ctx, &x, &p)
 	if err != nil {
 		return holder{}, s.refuse(ctx, a, who, err)
 	}
@@ -124,15 +127,19 @@ func (s *Session) patient(ctx context.Context, p parsedSale) (holder, error) {
 }
 
 // build completes a checked sale with the persons in it. stored is the settlement a repeat is compared with.
-func (s *Session) build(ctx context.Context, p parsedSale, patient settle.PersonID, stored *settle.Settlement) (settle.Sale, error) {
-	sale := p.sale
-	sale.Patient = patient
-	sale.Credential = settle.Credential{Kind: settle.CredentialCard, Owner: patient}
+func (s *Session) build(ctx context.Context, p parsedSale, by settle.Credential, stored *settle.Settlement) (settle.Sale, error) {
+	sale, patient := p.sale, by.Owner
+	sale.Patient, sale.Credential = patient, by
 	var earlier *settle.Proxy
 	if stored != nil {
 		earlier, sale.Credential = stored.Sale.Proxy, stored.Sale.Credential
 	}
 	var err error
+	if sale.Credential.Kind == settle.CredentialEvoucher && stored == nil {
+		if sale.Credential.ShownBy, err = s.shownBy(ctx, &p, patient); err != nil {
+			return settle.Sale{}, err
+		}
+	}
 	if sale.Proxy, err = s.sealProxy(p, earlier); err != nil {
 		return settle.Sale{}, err
 	}

@@ -97,6 +97,9 @@ type Session struct {
 	mu      sync.Mutex
 	stopped bool               // no flight may start any more
 	flights map[string]*flight // by reader name: the latest question to the centre
+
+	vouchers map[voucherKey]*voucher // codes that were sent to the centre, each for one sale
+	scans    map[string]uint64       // by scanner name: the scan that was taken last
 }
 
 // New makes a session. Start begins to follow the readers.
@@ -105,7 +108,8 @@ func New(o Options) (*Session, error) {
 		return nil, err
 	}
 	o.fillDefaults()
-	s := &Session{o: o, metrics: newMetrics(o.Registerer), closing: make(chan struct{}), flights: map[string]*flight{}}
+	s := &Session{o: o, metrics: newMetrics(o.Registerer), closing: make(chan struct{}), flights: map[string]*flight{},
+		vouchers: map[voucherKey]*voucher{}, scans: map[string]uint64{}}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

@@ -36,6 +36,16 @@ type ReaderEvent struct {
 	Reader ReaderView
 }
 
+// cardEvoucher is the kind of a 医保码 in the scanner. Nothing more of it is shown.
+const cardEvoucher cardreader.CardKind = "evoucher"
+
+func (v ReaderView) scanned(scan *cardreader.Scan) ReaderView {
+	if scan != nil && v.State == cardreader.StatePresent && scan.Kind().Code() {
+		v.Card = &CardView{Kind: cardEvoucher}
+	}
+	return v
+}
+
 func (r *NamedReader) view(state cardreader.State, seq uint64, card *cardreader.Credential, fault *cardreader.Fault) ReaderView {
 	view := ReaderView{Name: r.Name, Terminal: r.Terminal, Role: r.Role, State: state, Seq: seq, Fault: fault}
 	if card != nil && state == cardreader.StatePresent {
@@ -50,7 +60,7 @@ func (s *Session) ReaderViews() []ReaderView {
 	for i := range s.o.Readers {
 		r := &s.o.Readers[i]
 		status := r.Reader.Status()
-		views[i] = r.view(status.State, status.Seq, status.Credential, status.Fault)
+		views[i] = r.view(status.State, status.Seq, status.Credential, status.Fault).scanned(status.Scan)
 		views[i].Kind, views[i].Since = status.Kind, status.Since
 	}
 	return views
@@ -83,7 +93,7 @@ func forward(ctx context.Context, r *NamedReader, events <-chan cardreader.Event
 			if !open {
 				return
 			}
-			view := r.view(event.State, event.Seq, event.Credential, event.Fault)
+			view := r.view(event.State, event.Seq, event.Credential, event.Fault).scanned(event.Scan)
 			view.Kind, view.Since = r.Reader.Status().Kind, event.At
 			select {
 			case out <- ReaderEvent{Kind: event.Kind, At: event.At, Reader: view}:

@@ -2,7 +2,7 @@
 
 import { goodNumber, edit } from "./bill.js";
 import { byId, h, put } from "./dom.js";
-import { reader, state } from "./store.js";
+import { present, reader, state } from "./store.js";
 import { english, has, t } from "./words.js";
 
 let drawn = "";
@@ -50,6 +50,8 @@ function words() {
   const r = reader();
   if (state.phase === "down") return ["lost", t("lostTitle"), t("lostText")];
   if (state.phase === "connecting" || !r) return ["wait", t("waitTitle"), ""];
+  const other = r.state === "present" ? null : present();
+  if (other) return ["present", other.kind === "evoucher" ? t("kind_evoucher") : `${other.holder}　${t("kind_id")}`, t("presentText")];
   const fault = r.fault?.message && (!english() || r.state === "fault") ? r.fault.message : "";
   switch (r.state) {
     case "present": {

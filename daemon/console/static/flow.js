@@ -2,13 +2,16 @@
 
 import * as api from "./api.js";
 import { fresh, request } from "./bill.js";
-import { change, present, state } from "./store.js";
+import { change, present, shown, state } from "./store.js";
 import { t } from "./words.js";
 
 // calm is how long typing must rest before the next quote, in milliseconds.
 const calm = 180;
 // pause is the time between two attempts to find out what became of a bill.
 const pause = 2000;
+
+// voucherLife is how long the service lets a 医保码 stand for its bill, in milliseconds.
+const voucherLife = 60_000;
 
 let timer = 0; // until the next quote
 let asking = 0; // until the next attempt to find out
@@ -32,11 +35,13 @@ export function requote() {
 async function ask(bill) {
   const control = (running = new AbortController());
   let quote = null, problem = null;
+  if (present()?.kind === "evoucher" && shown()?.role === "scanner") state.voucher = { sale: bill.saleId, until: Date.now() + voucherLife };
   try {
     quote = await api.quote(request(bill), control.signal);
   } catch (error) {
     if (control.signal.aborted) return;
     problem = refusal(error);
+    if (problem instanceof api.Problem) state.voucher = null;
   }
   if (control.signal.aborted || bill.stage !== "edit") return;
   change(() => {

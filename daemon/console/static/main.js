@@ -10,7 +10,7 @@ import { listen } from "./events.js";
 import * as flow from "./flow.js";
 import * as panel from "./panel.js";
 import * as refund from "./refund.js";
-import { change, present, reader, state, terminalOf, watch } from "./store.js";
+import { change, present, reader, shown, standing, state, terminalOf, watch } from "./store.js";
 import { english, labels, setEnglish, t } from "./words.js";
 
 // lookAgain is how often health and an open report are looked at where no event came, in milliseconds.
@@ -83,10 +83,15 @@ async function lookAtReaders() {
   if (before !== cardKey()) (present() ? flow.again : flow.requote)();
 }
 
-// cardKey changes whenever another card, or the same card again, is in the reader.
+let beside = ""; // what was shown last beside the card reader
+
+// cardKey changes whenever another card, or the same card again, is in the reader, or something else is shown. A code that
+// leaves the scanner because a quote has used it is no change.
 function cardKey() {
-  const r = reader();
-  return `${state.terminal} ${r?.seq} ${present() !== null}`;
+  const r = reader(), other = shown();
+  if (other) beside = `${other.name} ${other.seq}`;
+  else if (!standing()) beside = "";
+  return `${state.terminal} ${r?.seq} ${beside} ${present() !== null}`;
 }
 
 async function lookAtHealth() {

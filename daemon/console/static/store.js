@@ -9,6 +9,7 @@ export const state = {
   removed: false, // the card left while a bill was open
   bill: null, // see bill.js
   cards: [], // of the demo
+  voucher: null, // a 医保码 that was used for a quote: { sale, until in milliseconds }
 };
 
 const watchers = new Set();
@@ -37,8 +38,23 @@ export function reader() {
 // terminalOf is the till of a reader; one without a till is known by its name.
 export const terminalOf = (r) => r.terminal || r.name;
 
-// present is the card that may be used now, or null.
-export function present() {
-  const r = reader();
-  return state.phase === "up" && r && r.state === "present" && r.card ? r.card : null;
+// shown is the ID reader or scanner of our till on which something lies that a sale may use, or undefined.
+export function shown() {
+  const cards = state.readers.filter((r) => (r.role || "card") === "card");
+  return ["scanner", "id"].map((role) => state.readers.find((r) => r.role === role && r.state === "present" && r.card
+    && (!r.terminal || r.terminal === state.terminal || cards.length < 2))).find(Boolean);
 }
+
+// present is the card that may be used now, or what is shown in its place, or null. A 医保码 leaves the scanner when a quote
+// uses it, and stands for its bill a minute longer; the service has the last word.
+export function present() {
+  if (state.phase !== "up") return null;
+  const r = reader();
+  if (r && r.state === "present" && r.card) return r.card;
+  const other = shown();
+  if (other) return other.card;
+  return standing() ? { kind: "evoucher", holder: "", number: "" } : null;
+}
+
+// standing reports whether the bill has a 医保码 that was used for its quote.
+export const standing = () => state.voucher !== null && state.voucher.sale === state.bill?.saleId && Date.now() < state.voucher.until;

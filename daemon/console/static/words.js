@@ -13,6 +13,7 @@ const words = {
   token: ["令牌", "Token"], loginGo: ["开始", "Start"], loginBad: ["令牌无效或已被收回，请核对后重新粘贴。", "The token is not known here, or was revoked."],
 
   hint_FAMILY_CODE_IS_NOT_SHARING: ["亲情账户只是代为出示，不能共济；请办理家庭共济绑定。", "A family code shows a credential; it shares no money."],
+  hint_OTC_ABOVE_USUAL_AMOUNT: ["非处方药金额超过通常的一次用量，请向患者说明。", "More non-prescription medicine than one purchase usually needs; explain it to the patient."],
 
   chipService: ["本机服务", "Service"], chipReader: ["读卡器", "Reader"], chipCentre: ["医保中心", "Centre"],
   up: ["正常", "up"], down: ["断开", "down"], online: ["在线", "online"], offline: ["脱机", "offline"], connecting: ["重连中", "reconnecting"], notYet: ["未连接", "not connected"],
@@ -29,6 +30,7 @@ const words = {
   waitTitle: ["正在连接…", "Connecting…"],
   removedTitle: ["卡已拔出", "The card was taken out"],
   kind_social: ["社会保障卡", "Social security card"], kind_health: ["居民健康卡", "Health card"], kind_bank: ["银行卡", "Bank card"], kind_unknown: ["未知卡", "Unknown card"],
+  kind_evoucher: ["已扫医保码", "E-voucher scanned"], kind_id: ["身份证", "Identity card"],
   patientNumber: ["患者身份证号", "Patient's identity number"], patientHint: ["可不填，默认持卡人", "optional: the holder"],
   patientName: ["患者姓名", "Patient's name"], optional: ["可不填", "optional"],
   patientBad: ["身份证号有误，请核对", "Not a valid identity number"],

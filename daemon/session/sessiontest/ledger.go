@@ -43,9 +43,15 @@ var Venue = settle.Venue{Code: "P43010000001", Name: "示例大药房", Kind: "p
 // OpenLedger is a real ledger on disk under the baseline rules, with the family in it.
 func OpenLedger(t testing.TB, clock *Clock) *ledger.Ledger {
 	t.Helper()
+	return OpenLedgerUnder(t, clock, settle.DefaultRules())
+}
+
+// OpenLedgerUnder is OpenLedger under other rules.
+func OpenLedgerUnder(t testing.TB, clock *Clock, rules *settle.Rules) *ledger.Ledger {
+	t.Helper()
 	l, err := ledger.Open(context.Background(), ledger.Options{
 		Dir: t.TempDir(), Venue: Venue, Clock: clock.Now, Registerer: prometheus.NewRegistry(),
-		RulesFor: func(settle.Date) (*settle.Rules, error) { return settle.DefaultRules(), nil },
+		RulesFor: func(settle.Date) (*settle.Rules, error) { return rules, nil },
 		Offline:  settle.OfflineLimits{Allowed: true, Shared: true, MaxAge: 24 * time.Hour, MaxSale: settle.CapOf(50000)},
 		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

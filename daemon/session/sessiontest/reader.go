@@ -116,6 +116,7 @@ type Centre struct {
 	asked   int
 	offline bool
 	answer  func(ctx context.Context, card cardreader.Credential) error
+	codes   func(ctx context.Context, code string) (session.Resolved, error)
 }
 
 var _ session.Centre = (*Centre)(nil)
@@ -130,6 +131,25 @@ func (c *Centre) Refresh(ctx context.Context, card cardreader.Credential) error 
 		return nil
 	}
 	return answer(ctx, card)
+}
+
+// Resolve counts the question and gives the answer set by AnswerCode; without one no code is anybody's.
+func (c *Centre) Resolve(ctx context.Context, code string) (session.Resolved, error) {
+	c.mu.Lock()
+	c.asked++
+	answer := c.codes
+	c.mu.Unlock()
+	if answer == nil {
+		return session.Resolved{}, settle.NewError(settle.PersonUnknown, nil)
+	}
+	return answer(ctx, code)
+}
+
+// AnswerCode sets what a question about a code gets.
+func (c *Centre) AnswerCode(answer func(ctx context.Context, code string) (session.Resolved, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.codes = answer
 }
 
 // Offline is what SetOffline said.
