@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -38,6 +39,20 @@ func (s *Session) sealProxy(p parsedSale, earlier *settle.Proxy) (*settle.Proxy,
 		return nil, refusal(err)
 	}
 	return proxy, nil
+}
+
+// agentIsAnother: nobody buys for themselves in their own absence. BAD_REQUEST.
+func (s *Session) agentIsAnother(ctx context.Context, p *parsedSale, patient settle.PersonID) error {
+	if p.proxy == nil {
+		return nil
+	}
+	agent, err := s.prescribedTo(ctx, p.agent)
+	if err != nil || agent != patient {
+		return err
+	}
+	var f faults
+	f.add("proxy.agent.id_number", "代购人不能是患者本人；患者本人在场请不要填代购。", "is the patient's own")
+	return f.err()
 }
 
 // checkAgent compares the agent with the identity card on the ID reader. Where no such reader is configured, or it is down,

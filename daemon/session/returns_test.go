@@ -137,4 +137,11 @@ func TestProxyPurchase(t *testing.T) {
 	second.Proxy = request.Proxy
 	second.Proxy.IDReaderSeq = 0
 	r.mustSettle(second)
+	// Nobody buys for themselves in their own absence.
+	third := sale("S3", "10.00")
+	third.Proxy = &session.ProxyRequest{Agent: session.AgentRequest{IDNumber: Patient.IDNumber, Name: Patient.Name}, Documents: []string{"principal_id", "agent_id"}}
+	_, _, err = r.Settle(ctx, third)
+	if e := wantCode(t, err, settle.BadRequest); e.Fields[0].Field != "proxy.agent.id_number" {
+		t.Fatalf("fields %v", e.Fields)
+	}
 }

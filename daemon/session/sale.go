@@ -140,6 +140,9 @@ func (s *Session) build(ctx context.Context, p parsedSale, by settle.Credential,
 			return settle.Sale{}, err
 		}
 	}
+	if err := s.agentIsAnother(ctx, &p, patient); err != nil {
+		return settle.Sale{}, err
+	}
 	if sale.Proxy, err = s.sealProxy(p, earlier); err != nil {
 		return settle.Sale{}, err
 	}
@@ -189,7 +192,7 @@ func named(known map[string]settle.PersonID, person settle.PersonID) bool {
 	return false
 }
 
-// prescribedTo is the person on the prescription. Somebody the ledger does not know stays somebody: an id from the number's
+// prescribedTo is the person on the prescription, and whoever else a number names. Somebody the ledger does not know stays somebody: an id from the number's
 // hash, which equals no patient's.
 func (s *Session) prescribedTo(ctx context.Context, number settle.IDNumber) (settle.PersonID, error) {
 	if number.Zero() {
