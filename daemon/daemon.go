@@ -156,7 +156,7 @@ func (d *Daemon) openAPI(context.Context) error {
 	d.api, err = localapi.New(localapi.Options{
 		Session: d.session, Tokens: d.tokens, Health: readiness{d.health}, Listen: c.Listen.API, Unix: c.Listen.Unix,
 		AllowOrigins: c.AllowOrigins, Version: d.o.Version, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
-		RuleSource: d.ruleSource, Importer: importer,
+		RuleSource: d.ruleSource, Guidance: d.guidance, Importer: importer,
 	})
 	if err != nil {
 		return err
@@ -171,6 +171,15 @@ func (d *Daemon) openAPI(context.Context) error {
 	}
 	d.later("api", d.api.Close)
 	return nil
+}
+
+// guidance is whom to ask in the region, and where people bind there.
+func (d *Daemon) guidance() localapi.Guidance {
+	rules, err := d.policies.For(d.o.Config.Region, settle.DateOf(d.o.Clock()))
+	if err != nil {
+		return localapi.Guidance{}
+	}
+	return localapi.Guidance{Contacts: rules.Contacts, Channels: rules.Channels}
 }
 
 // ruleSource is where a policy value comes from, in a line: its documents, else its file.

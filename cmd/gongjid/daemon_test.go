@@ -291,3 +291,28 @@ func TestWhateverTheTillMayWriteCanBeReported(t *testing.T) {
 		}
 	}
 }
+
+// TestWhomToAsk: a refusal by a rule, and every slip, name the region's own hotlines, and the slip where people bind.
+func TestWhomToAsk(t *testing.T) {
+	s, _ := startSandbox(t)
+	till := counterTill(t, s)
+	till.insert(t, "1")
+	settled, _, err := till.client.Settle(t.Context(), session.SettleRequest{SaleRequest: till.bill("ASK-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slip, err := till.client.Receipt(t.Context(), settled.SettlementID)
+	if err != nil || !strings.Contains(slip.Contact, "12393") || !strings.Contains(slip.Contact, "12333") {
+		t.Errorf("the slip says %q (%v)", slip.Contact, err)
+	}
+	if len(slip.Channels) == 0 || !strings.Contains(strings.Join(slip.Channels, " "), "湘医保") {
+		t.Errorf("the slip names the channels %q", slip.Channels)
+	}
+	bare := till.bill("ASK-2")
+	bare.Lines[0].TraceCodes = nil
+	_, err = till.client.Quote(t.Context(), bare)
+	var problem *client.Problem
+	if !errors.As(err, &problem) || problem.Reason != settle.ETraceMissing || !strings.Contains(string(problem.Members["contact"]), "12393") {
+		t.Errorf("the refusal says %v: %s", err, problem.Members["contact"])
+	}
+}

@@ -14,6 +14,7 @@ type call struct {
 	token Token       // zero on an open path
 	route string      // pattern, for the log
 	code  settle.Code // of the problem answered, for the log
+	ask   func() Guidance
 }
 
 type callKey struct{}

@@ -66,7 +66,7 @@ func (g *guard) setPort(port int) {
 
 // ServeHTTP lets a request through, or refuses it.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{id: newRequestID()}
+	c := &call{id: newRequestID(), ask: g.s.guidance}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), callKey{}, c))
 	defer cancel()
 	r = r.WithContext(ctx)

@@ -77,6 +77,12 @@ func newProblem(ctx context.Context, err error) *Problem {
 	var e *settle.Error
 	if errors.As(err, &e) {
 		p.Fields, p.Members = e.Fields, plainMembers(e.Members)
+		if ask := callOf(ctx).ask; ask != nil && (code == settle.RuleRefused || code == settle.PersonCardMismatch) {
+			if p.Members == nil {
+				p.Members = map[string]any{}
+			}
+			p.Members["contact"] = strings.Join(ask().Contacts, "，")
+		}
 	}
 	return p
 }

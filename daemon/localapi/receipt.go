@@ -57,11 +57,9 @@ type ReceiptAnswer struct {
 	Returned        ReturnedAnswer `json:"returned" doc:"Given back since; the sums above are those of the sale"`
 	Offline         bool           `json:"offline"`
 	Policy          PolicyAnswer   `json:"policy"`
-	Contact         string         `json:"contact"`
+	Contact         string         `json:"contact" doc:"Whom to ask in this region"`
+	Channels        []string       `json:"channels" doc:"Where family bindings are made in this region"`
 }
-
-// contactLine is the national hotline of medical insurance.
-const contactLine = "医保服务热线 12393"
 
 type receiptInput struct {
 	ID      string `path:"id" maxLength:"64"`
@@ -87,7 +85,7 @@ func (s *Server) addReceipt(op huma.Operation) {
 		if c := callOf(ctx); !c.manager() && found.Sale.POS != c.token.Name {
 			return nil, settle.NewError(settle.Forbidden, nil).With("needs", string(Manager))
 		}
-		receipt := receiptOf(&found, s.o.Session.Venue())
+		receipt := receiptOf(&found, s.o.Session.Venue(), s.guidance())
 		if in.Format == "json" {
 			return &output{ContentType: "application/json", Body: receipt}, nil
 		}
@@ -99,13 +97,13 @@ func (s *Server) addReceipt(op huma.Operation) {
 	})
 }
 
-func receiptOf(x *settle.Settlement, venue settle.Venue) ReceiptAnswer {
+func receiptOf(x *settle.Settlement, venue settle.Venue, ask Guidance) ReceiptAnswer {
 	r := ReceiptAnswer{
 		Venue: venue.Name, VenueCode: venue.Code, ReceiptNo: x.ReceiptNo, SettlementID: x.ID, SaleID: x.Sale.ID, At: x.At.In(settle.Beijing),
 		Holder: x.Presence.MaskedHolder, MedType: x.Sale.MedType, Operator: x.Sale.Operator.ID, Terminal: x.Sale.Terminal,
 		Lines: make([]ReceiptLine, len(x.Sale.Lines)), Total: yuan(x.Figures.Total), FundPaid: yuan(x.Figures.Fund), OwnPaid: yuan(x.Figures.Own),
 		SharedPaid: yuan(x.Figures.Shared), CashPaid: yuan(x.Figures.Cash), Givers: []ReceiptGiver{}, State: x.State(), Offline: x.Offline,
-		Policy: PolicyAnswer(x.Policy), Contact: contactLine,
+		Policy: PolicyAnswer(x.Policy), Contact: strings.Join(ask.Contacts, "，"), Channels: append([]string{}, ask.Channels...),
 	}
 	r.Returned = returnedAnswer(&x.Refunded)
 	var own settle.Fen
@@ -184,6 +182,9 @@ func (r *ReceiptAnswer) text(columns int) string {
 	}
 	p.pair("政策", r.Policy.ID+" "+r.Policy.Version)
 	p.wrap(r.Contact)
+	if len(r.Channels) > 0 {
+		p.wrap("共济办理：" + strings.Join(r.Channels, "，"))
+	}
 	p.wrap("签名：")
 	return p.out.String()
 }

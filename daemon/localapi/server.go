@@ -42,6 +42,24 @@ type WarningTexts struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
+// Guidance is a region's word on whom to ask and where to go.
+type Guidance struct {
+	Contacts []string // hotlines
+	Channels []string // where bindings are made
+}
+
+// contactLine is the national hotline of medical insurance.
+const contactLine = "医保服务热线 12393"
+
+func (s *Server) guidance() Guidance {
+	if s.o.Guidance != nil {
+		if g := s.o.Guidance(); len(g.Contacts) > 0 {
+			return g
+		}
+	}
+	return Guidance{Contacts: []string{contactLine}}
+}
+
 // Health tells whether the daemon can settle. Ready with warnings is ready: offline is one of them.
 type Health interface {
 	Ready(ctx context.Context) (ready bool, warnings []Warning)
@@ -62,6 +80,9 @@ type Options struct {
 	Clock         func() time.Time
 	RatePerSecond float64       // requests of one token; default 500
 	Heartbeat     time.Duration // of event streams; default 15 s
+	// Guidance is whom to ask in this region and where people bind there (S-022, S-025, S-039), for refusals and slips;
+	// nil: the national hotline alone.
+	Guidance func() Guidance
 	// RuleSource is the source of a policy key (a document, a file and line), for explanations; nil: none is shown.
 	RuleSource func(policy settle.PolicyRef, rule string) string
 	// Importer takes signed files; nil: none are believed.

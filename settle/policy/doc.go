@@ -69,10 +69,10 @@
 //	ENFORCE       95       8       0       0     103
 //	COMPUTE       25       0       1       0      26
 //	RECORD        20       6       4       0      30
-//	SHOW          16      36      10       0      62
+//	SHOW          21      31      10       0      62
 //	EXPORT         0       4       3       1       8
 //	OUT            0       0       0      45      45
-//	all          156      54      18      46     274
+//	all          161      49      18      46     274
 //
 // Everything exported here is safe for concurrent use.
 package policy
