@@ -56,6 +56,7 @@ type Premium struct {
 	Amount      Fen         `json:"amount"`
 	Payer       PersonID    `json:"payer"`
 	Beneficiary PersonID    `json:"beneficiary"`
+	Categories  []string    `json:"categories,omitempty"` // of the beneficiary, as stated at the counter
 	Operator    Operator    `json:"operator"`
 	At          time.Time   `json:"at"`
 	Cancelled   bool        `json:"cancelled"`

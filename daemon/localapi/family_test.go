@@ -219,6 +219,13 @@ func TestPremiumOverHTTP(t *testing.T) {
 	}
 	_, _, err := r.till.PayPremium(ctx, premium("P1", "121.00"))
 	wantCode(t, err, settle.IdempotencyConflict)
+	otherwise := premium("P1", "120.00")
+	otherwise.Categories = []string{"disabled_1"}
+	_, _, err = r.till.PayPremium(ctx, otherwise)
+	wantCode(t, err, settle.IdempotencyConflict)
+	if field := string(err.(*client.Problem).Members["field"]); !strings.HasPrefix(field, `"categories`) {
+		t.Errorf("the difference is called %s", field)
+	}
 	office := client.New(r.server.URL(), r.manager)
 	defer office.Close()
 	_, _, err = office.PayPremium(ctx, premium("P1", "120.00")) // the id is one for the whole venue

@@ -132,6 +132,7 @@ func (r *PremiumRequest) parse(f *faults) (premium settle.Premium, beneficiary s
 	}
 	return settle.Premium{
 		ID: r.PremiumID, POS: r.POS, Kind: kind, Year: r.Year, Amount: amount, Operator: settle.Operator(r.Operator),
+		Categories: slices.Clone(r.Categories),
 	}, beneficiary
 }
 

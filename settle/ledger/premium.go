@@ -223,10 +223,11 @@ func firstPremiumDifference(stored *settle.Premium, repeated settle.Premium) str
 		Amount      settle.Fen      `json:"amount"`
 		Payer       settle.PersonID `json:"payer"`
 		Beneficiary settle.PersonID `json:"beneficiary"`
+		Categories  []string        `json:"categories"`
 		Operator    settle.Operator `json:"operator"`
 	}
 	of := func(p *settle.Premium) reflect.Value {
-		return reflect.ValueOf(content{p.POS, p.Kind, p.Year, p.Amount, p.Payer, p.Beneficiary, p.Operator})
+		return reflect.ValueOf(content{p.POS, p.Kind, p.Year, p.Amount, p.Payer, p.Beneficiary, p.Categories, p.Operator})
 	}
 	if repeated.Payer == "" {
 		repeated.Payer = stored.Payer
