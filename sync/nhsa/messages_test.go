@@ -312,3 +312,16 @@ func TestFetch(t *testing.T) {
 		}
 	}
 }
+
+// TestBindingThatNeverBegan may be ended all the same: its end lies before its beginning.
+func TestBindingThatNeverBegan(t *testing.T) {
+	from, to := settle.Date(20261201), settle.Date(20261121)
+	for action, good := range map[settle.BindingAction]bool{settle.BindingUnbind: true, settle.BindingLimit: false} {
+		err := BindingInput{Data: BindingAsk{
+			Action: string(action), RequestID: "Q1", Binding: "B1", Giver: "1", Beneficiary: "2", ValidFrom: &from, ValidTo: &to,
+		}}.Check()
+		if (err == nil) != good {
+			t.Errorf("%s: %v", action, err)
+		}
+	}
+}
