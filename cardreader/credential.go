@@ -60,20 +60,14 @@ type Credential struct {
 	ReadAt   time.Time
 }
 
-// MaskedHolder shows a name as a counter may show it: of two characters the first, of longer names the first and the last,
-// and one star for each character hidden (王芳 → 王*, 欧阳小明 → 欧**明). A single character is hidden.
+// MaskedHolder shows a name as a counter may show it: the first character and one star for each other (王芳 → 王*, 欧阳小明 →
+// 欧***). A single character is hidden. It is the rule of package settle, so that card and slip name a person alike.
 func (c Credential) MaskedHolder() string {
 	name := []rune(c.Name)
-	switch n := len(name); n {
-	case 0:
-		return ""
-	case 1:
-		return "*"
-	case 2:
-		return string(name[0]) + "*"
-	default:
-		return string(name[0]) + strings.Repeat("*", n-2) + string(name[n-1])
+	if len(name) < 2 {
+		return strings.Repeat("*", len(name))
 	}
+	return string(name[0]) + strings.Repeat("*", len(name)-1)
 }
 
 // shownDigits is how much of a number stays visible, at its end; a number of less than twice that is hidden whole.

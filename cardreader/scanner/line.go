@@ -87,9 +87,6 @@ func (d *Decoder) Write(p []byte) { d.buf = append(d.buf, p...) }
 // Pending returns how many bytes wait for the end of their message.
 func (d *Decoder) Pending() int { return len(d.buf) }
 
-// Reset forgets everything not yet decoded.
-func (d *Decoder) Reset() { d.buf, d.skip = d.buf[:0], false }
-
 // Next returns the next item; ok is false when more bytes are needed.
 func (d *Decoder) Next() (Item, bool) {
 	if at := bytes.IndexAny(d.buf, "\r\n\x03"); at >= 0 && at <= MaxMessage {

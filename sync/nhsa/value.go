@@ -84,16 +84,6 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Text is a text that may arrive as a number, a boolean or null.
-type Text string
-
-// UnmarshalJSON reads any scalar; null is the empty text.
-func (t *Text) UnmarshalJSON(data []byte) error {
-	text, err := scalar(data)
-	*t = Text(text)
-	return err
-}
-
 // Stamp is a time on the wire, yyyy-MM-dd HH:mm:ss in Beijing whatever the zone of this machine.
 type Stamp time.Time
 
