@@ -20,6 +20,7 @@ package config
 import (
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -52,10 +53,13 @@ type Venue struct {
 
 // Listen says where the daemon listens. Addresses are loopback only.
 type Listen struct {
-	API       string `yaml:"api"`        // host:port of API and console; port 0 picks a free one
-	Unix      string `yaml:"unix"`       // path of a Unix socket for the API; empty: none
-	Metrics   string `yaml:"metrics"`    // host:port of the metrics; empty: none
-	WebConfig string `yaml:"web_config"` // TLS and basic auth of the metrics listener; empty: none
+	API  string `yaml:"api"`  // host:port of API and console; port 0 picks a free one
+	Unix string `yaml:"unix"` // path of a Unix socket for the API; empty: none
+	// UnixUsers are the users, by name or number, that may use the socket besides the daemon's own; empty: whom the
+	// file's mode lets in.
+	UnixUsers []string `yaml:"unix_users"`
+	Metrics   string   `yaml:"metrics"`    // host:port of the metrics; empty: none
+	WebConfig string   `yaml:"web_config"` // TLS and basic auth of the metrics listener; empty: none
 }
 
 // Reader is one device at the counter. An empty kind means that there is none.
@@ -70,21 +74,44 @@ type Reader struct {
 
 // Upstream is the centre.
 type Upstream struct {
-	URL        string        `yaml:"url"`       // empty: no centre; reports wait
-	Authority  string        `yaml:"authority"` // cached or platform
-	Gateway    Gateway       `yaml:"gateway"`
-	Signature  Signature     `yaml:"signature"`
-	TLS        TLS           `yaml:"tls"`
-	Timeout    time.Duration `yaml:"timeout"` // of one exchange
-	Extensions []string      `yaml:"extensions"`
-	Feed       Feed          `yaml:"feed"`
-	Dialect    Dialect       `yaml:"dialect"`
-	AllowPlain []string      `yaml:"allow_plain"` // hosts, or host:port, that may be reached without TLS
+	Kind          string        `yaml:"kind"`      // http, or nats: through message servers
+	URL           string        `yaml:"url"`       // http; empty: no centre; reports wait
+	NATS          NATS          `yaml:"nats"`      // nats
+	Authority     string        `yaml:"authority"` // cached or platform
+	Gateway       Gateway       `yaml:"gateway"`
+	Signature     Signature     `yaml:"signature"`
+	TLS           TLS           `yaml:"tls"`
+	Timeout       time.Duration `yaml:"timeout"`        // of one exchange
+	InlineTimeout time.Duration `yaml:"inline_timeout"` // platform: how long the patient waits for the centre
+	ProofAfter    time.Duration `yaml:"proof_after"`    // how long a gateway may hold a message back
+	Extensions    []string      `yaml:"extensions"`
+	Uploads       []string      `yaml:"uploads"` // goods: trace codes after each sale and return (3505, 3506); empty: none
+	Feed          Feed          `yaml:"feed"`
+	Dialect       Dialect       `yaml:"dialect"`
+	AllowPlain    []string      `yaml:"allow_plain"` // hosts, or host:port, that may be reached without TLS
+	Body          Body          `yaml:"body"`
+	Proxy         string        `yaml:"proxy"` // http://host:port on the way to the centre; empty: none
+	// ClearingOffices are offices (clr_optins) at which people insured here are cleared, besides those that bookings name.
+	ClearingOffices []string `yaml:"clearing_offices"`
+}
+
+// NATS is the way to the centre through message servers, with the certificates of upstream.tls.
+type NATS struct {
+	Servers       []string `yaml:"servers"`        // tls://host:port, tried in order; nats://host:port for this machine and allow_plain
+	CredsFile     string   `yaml:"creds_file"`     // credentials (JWT and seed)
+	NKeyFile      string   `yaml:"nkey_file"`      // seed, instead of creds_file
+	SubjectPrefix string   `yaml:"subject_prefix"` // of every subject, as at the centre
+}
+
+// Body is how the content of messages is encrypted inside TLS.
+type Body struct {
+	Cipher  string `yaml:"cipher"`   // none or sm4
+	KeyFile string `yaml:"key_file"` // 16 bytes, or 32 hexadecimal digits
 }
 
 // Gateway is the API gateway in front of the centre.
 type Gateway struct {
-	Kind       string `yaml:"kind"` // none or x-tif
+	Kind       string `yaml:"kind"` // none, x-tif or x-ca
 	PaasID     string `yaml:"paasid"`
 	SecretFile string `yaml:"secret_file"`
 }
@@ -136,17 +163,23 @@ func Default() *Config {
 		Data:  defaultData(),
 		Venue: Venue{Kind: "pharmacy"},
 		Listen: Listen{
-			API:     "127.0.0.1:7311",
-			Metrics: "127.0.0.1:7312",
+			API:       "127.0.0.1:7311",
+			UnixUsers: []string{},
+			Metrics:   "127.0.0.1:7312",
 		},
 		Upstream: Upstream{
-			Authority:  "cached",
-			Gateway:    Gateway{Kind: "none"},
-			Signature:  Signature{Kind: "none", UserID: "1234567812345678", Empty: "keep"},
-			Timeout:    30 * time.Second,
-			Extensions: []string{"feed", "trace"},
-			Feed:       Feed{Interval: 30 * time.Second, Page: 1000, OnSwipe: true},
-			Dialect:    Dialect{Preset: "national"},
+			Kind:          "http",
+			NATS:          NATS{SubjectPrefix: "gongji"},
+			Authority:     "cached",
+			Gateway:       Gateway{Kind: "none"},
+			Body:          Body{Cipher: "none"},
+			Signature:     Signature{Kind: "none", UserID: "1234567812345678", Empty: "keep"},
+			Timeout:       30 * time.Second,
+			InlineTimeout: 4 * time.Second,
+			ProofAfter:    10 * time.Minute,
+			Extensions:    []string{"feed", "trace"},
+			Feed:          Feed{Interval: 30 * time.Second, Page: 1000, OnSwipe: true},
+			Dialect:       Dialect{Preset: "national"},
 		},
 		Offline: Offline{
 			MaxAge:         24 * time.Hour,
@@ -214,12 +247,16 @@ func (r Reader) filled() Reader {
 // defaultBaud is the factory speed of each kind of device.
 var defaultBaud = map[string]int{"gempc": 115200, "acs": 9600, "sdt": 115200, "scanner": 9600}
 
-// Has reports whether an extension of the interface is switched on.
-func (u *Upstream) Has(extension string) bool {
-	for _, e := range u.Extensions {
-		if e == extension {
-			return true
-		}
+// Set reports whether there is a centre at all.
+func (u *Upstream) Set() bool {
+	if u.Kind == "nats" {
+		return len(u.NATS.Servers) > 0
 	}
-	return false
+	return u.URL != ""
 }
+
+// Has reports whether an extension of the interface is switched on.
+func (u *Upstream) Has(extension string) bool { return slices.Contains(u.Extensions, extension) }
+
+// UploadsGoods reports whether trace codes are uploaded after each sale and return.
+func (u *Upstream) UploadsGoods() bool { return slices.Contains(u.Uploads, "goods") }

@@ -20,6 +20,7 @@ type Dialect struct {
 
 	TracePlace string `yaml:"trace_place"` // trace codes of 2102: node (beside the lines) or line (inside)
 	TraceName  string `yaml:"trace_name"`  // name of that node
+	VisitInfno string `yaml:"visit_infno"` // a clinic's 2203 goes as 2203, 2203A or 2203B
 
 	NotFoundPrefixes      []string `yaml:"not_found_prefixes"`      // error texts of 2601: the original does not exist
 	NotReversiblePrefixes []string `yaml:"not_reversible_prefixes"` // error texts of 2601: the original cannot be undone
@@ -39,4 +40,5 @@ var dialectChoices = []struct {
 	{"reconcile_count", func(d *Dialect) string { return d.ReconcileCount }, []string{"rows", "net"}},
 	{"detail_columns", func(d *Dialect) string { return d.DetailColumns }, []string{"result_first", "flag_first"}},
 	{"trace_place", func(d *Dialect) string { return d.TracePlace }, []string{"node", "line"}},
+	{"visit_infno", func(d *Dialect) string { return d.VisitInfno }, []string{"2203", "2203A", "2203B"}},
 }

@@ -17,7 +17,9 @@ var (
 	areaText     = regexp.MustCompile(`^\d{6}$`)
 	venueText    = regexp.MustCompile(`^[PH]\d{11}$`)
 	nameText     = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$`)
+	prefixText   = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}(\.[0-9A-Za-z_-]{1,64}){0,7}$`)
 	extensionSet = []string{"feed", "expected_split", "trace"}
+	uploadSet    = []string{"goods"}
 	presetSet    = []string{"national", "hubei", "guangdong", "shenzhen", "zhejiang"}
 )
 
@@ -66,6 +68,12 @@ func (v *Venue) check(r *report) {
 
 func (l *Listen) check(r *report) {
 	api := checkListen(r, "listen.api", l.API)
+	if len(l.UnixUsers) > 0 && l.Unix == "" {
+		r.on("listen.unix_users", problem{"there is no socket; set listen.unix", "没有套接字；请设置 listen.unix"})
+	}
+	for i, user := range l.UnixUsers {
+		required(r, fmt.Sprintf("listen.unix_users[%d]", i), user)
+	}
 	metrics := ""
 	if l.Metrics != "" {
 		metrics = checkListen(r, "listen.metrics", l.Metrics)
@@ -173,21 +181,45 @@ func once(r *report, key, value string, seen map[string]string) {
 }
 
 func (u *Upstream) check(r *report) {
+	oneOf(r, "upstream.kind", u.Kind, []string{"http", "nats"})
 	u.checkURL(r)
+	u.checkNATS(r)
 	oneOf(r, "upstream.authority", u.Authority, []string{"cached", "platform"})
 	u.checkGateway(r)
 	u.checkSignature(r)
+	u.checkBody(r)
+	u.checkProxy(r)
+	for i, office := range u.ClearingOffices {
+		if !areaText.MatchString(office) {
+			r.on(fmt.Sprintf("upstream.clearing_offices[%d]", i), problem{"must be the 6 digits of an office", "须为 6 位清算机构代码"})
+		}
+	}
 	if (u.TLS.CertFile == "") != (u.TLS.KeyFile == "") {
 		r.on("upstream.tls.cert_file", problem{"cert_file and key_file belong together", "cert_file 与 key_file 须同时设置"})
 	}
 	checkSecret(r, "upstream.tls.key_file", u.TLS.KeyFile)
 	span(r, "upstream.timeout", u.Timeout, time.Second, 5*time.Minute)
+	span(r, "upstream.inline_timeout", u.InlineTimeout, 500*time.Millisecond, 30*time.Second)
+	u.checkProof(r)
 	for i, extension := range u.Extensions {
 		oneOf(r, fmt.Sprintf("upstream.extensions[%d]", i), extension, extensionSet)
+	}
+	for i, upload := range u.Uploads {
+		oneOf(r, fmt.Sprintf("upstream.uploads[%d]", i), upload, uploadSet)
 	}
 	span(r, "upstream.feed.interval", u.Feed.Interval, time.Second, 24*time.Hour)
 	between(r, "upstream.feed.page", u.Feed.Page, 1, 10000)
 	u.Dialect.check(r)
+}
+
+// checkProof: a message that a gateway still holds must not count as one that never arrived, since it would be booked twice.
+// Towards this machine there is no gateway.
+func (u *Upstream) checkProof(r *report) {
+	least := 2 * time.Minute
+	if parsed, err := url.Parse(u.URL); err == nil && loopback(parsed.Hostname()) {
+		least = time.Second
+	}
+	span(r, "upstream.proof_after", u.ProofAfter, least, 24*time.Hour)
 }
 
 // checkURL wants https; plain http only to this machine and to hosts that were named for it.
@@ -196,6 +228,9 @@ func (u *Upstream) checkURL(r *report) {
 		if host == "" || strings.ContainsAny(host, "/*@ ") {
 			r.on(fmt.Sprintf("upstream.allow_plain[%d]", i), problem{"must be a host or host:port, such as 10.1.2.3:8080", "须为主机或 主机:端口，例如 10.1.2.3:8080"})
 		}
+	}
+	if u.Kind == "nats" {
+		return // its own check
 	}
 	if u.URL == "" {
 		if u.Authority == "platform" {
@@ -214,6 +249,52 @@ func (u *Upstream) checkURL(r *report) {
 	if parsed.Scheme == "http" && !u.PlainAllowed(parsed.Host) {
 		r.on("upstream.url", problemf("plain http is allowed to this machine only; use https, or name %[1]s in upstream.allow_plain if the line itself is private",
 			"明文 http 只能用于本机；请用 https，或在专线上把 %[1]s 写入 upstream.allow_plain", parsed.Host))
+	}
+}
+
+// checkNATS: a line to message servers is as private as one to the centre, and what belongs to HTTP alone is refused
+// rather than forgotten.
+func (u *Upstream) checkNATS(r *report) {
+	n := &u.NATS
+	if !prefixText.MatchString(n.SubjectPrefix) {
+		r.on("upstream.nats.subject_prefix", problem{"must be words of letters, digits, dashes and underscores, joined by dots", "须为字母、数字、横线或下划线组成的词，用点连接"})
+	}
+	checkSecret(r, "upstream.nats.creds_file", n.CredsFile)
+	checkSecret(r, "upstream.nats.nkey_file", n.NKeyFile)
+	if n.CredsFile != "" && n.NKeyFile != "" {
+		r.on("upstream.nats.nkey_file", problem{"use creds_file or nkey_file, not both", "creds_file 和 nkey_file 只能用一个"})
+	}
+	if u.Kind != "nats" {
+		if len(n.Servers) > 0 {
+			r.on("upstream.nats.servers", problem{"belongs to upstream.kind: nats", "只用于 upstream.kind: nats"})
+		}
+		return
+	}
+	if u.URL != "" {
+		r.on("upstream.url", problem{"belongs to upstream.kind: http", "只用于 upstream.kind: http"})
+	}
+	if u.Proxy != "" {
+		r.on("upstream.proxy", problem{"belongs to upstream.kind: http", "只用于 upstream.kind: http"})
+	}
+	if len(n.Servers) == 0 {
+		r.on("upstream.nats.servers", problem{"must name a message server, such as tls://nats.example.cn:4222", "须填消息服务器，例如 tls://nats.example.cn:4222"})
+	}
+	for i, server := range n.Servers {
+		u.checkServer(r, fmt.Sprintf("upstream.nats.servers[%d]", i), server)
+	}
+}
+
+func (u *Upstream) checkServer(r *report, key, server string) {
+	parsed, err := url.Parse(server)
+	switch {
+	case err != nil || (parsed.Scheme != "tls" && parsed.Scheme != "nats") || parsed.Port() == "" || parsed.Hostname() == "" ||
+		parsed.User != nil || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "":
+		r.on(key, problem{"must be tls://host:port without user or path", "须为 tls://主机:端口，不带用户名和路径"})
+	case parsed.Scheme == "nats" && !u.PlainAllowed(parsed.Host):
+		r.on(key, problemf("nats:// is allowed to this machine only; use tls://, or name %[1]s in upstream.allow_plain if the line itself is private",
+			"nats:// 只能用于本机；请用 tls://，或在专线上把 %[1]s 写入 upstream.allow_plain", parsed.Host))
+	case strings.HasPrefix(u.NATS.Servers[0], "tls://") != (parsed.Scheme == "tls"):
+		r.on(key, problem{"begins otherwise than the first; use tls:// for all, or nats:// for all", "与第一个的开头不同；须全部用 tls:// 或全部用 nats://"})
 	}
 }
 
@@ -236,12 +317,35 @@ func (u *Upstream) PlainAllowed(hostport string) bool {
 }
 
 func (u *Upstream) checkGateway(r *report) {
-	oneOf(r, "upstream.gateway.kind", u.Gateway.Kind, []string{"none", "x-tif"})
-	if u.Gateway.Kind == "x-tif" {
+	oneOf(r, "upstream.gateway.kind", u.Gateway.Kind, []string{"none", "x-tif", "x-ca"})
+	if u.Gateway.Kind == "x-tif" || u.Gateway.Kind == "x-ca" {
 		required(r, "upstream.gateway.paasid", u.Gateway.PaasID)
 		required(r, "upstream.gateway.secret_file", u.Gateway.SecretFile)
 	}
 	checkSecret(r, "upstream.gateway.secret_file", u.Gateway.SecretFile)
+}
+
+func (u *Upstream) checkBody(r *report) {
+	oneOf(r, "upstream.body.cipher", u.Body.Cipher, []string{"none", "sm4"})
+	if u.Body.Cipher == "sm4" {
+		required(r, "upstream.body.key_file", u.Body.KeyFile)
+	}
+	checkSecret(r, "upstream.body.key_file", u.Body.KeyFile)
+}
+
+// checkProxy: the way to the proxy has no TLS of its own, so the rules of plain http are its rules.
+func (u *Upstream) checkProxy(r *report) {
+	if u.Proxy == "" {
+		return
+	}
+	parsed, err := url.Parse(u.Proxy)
+	switch {
+	case err != nil || parsed.Scheme != "http" || parsed.Port() == "" || parsed.User != nil || strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "":
+		r.on("upstream.proxy", problem{"must be http://host:port without user or path", "须为 http://主机:端口，不带用户名和路径"})
+	case !u.PlainAllowed(parsed.Host):
+		r.on("upstream.proxy", problemf("the way to a proxy is plain http; name %[1]s in upstream.allow_plain if the line itself is private",
+			"到代理的一段是明文 http；专线上的代理请把 %[1]s 写入 upstream.allow_plain", parsed.Host))
+	}
 }
 
 func (u *Upstream) checkSignature(r *report) {

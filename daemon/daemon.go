@@ -16,8 +16,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gongji/cardreader"
@@ -47,6 +49,13 @@ type Daemon struct {
 	health   *health.Tracker
 	clocks   *health.ClockWatch
 	disk     *health.DiskWatch
+	// knownTokens are those that the audit record knows of; nil: it was not looked yet. Only watch uses it.
+	knownTokens []localapi.Token
+	looked      atomic.Int64 // when the warnings were last looked at, Unix nanoseconds
+	alive       *http.Client // asks the API whether it answers
+
+	deskOnce      sync.Once
+	reconcileDesk *reconcileDesk
 
 	cleanups []cleanup // run last in, first out
 	closed   sync.Once
@@ -63,7 +72,7 @@ func New(ctx context.Context, o Options) (d *Daemon, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	d = &Daemon{o: o, log: o.Logger.With("component", "daemon"), health: health.NewTracker(o.Clock)}
+	d = &Daemon{o: o, log: o.Logger.With("component", "daemon"), health: health.NewTracker(o.Clock), alive: aliveClient()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -98,7 +107,7 @@ func (d *Daemon) openLedger(ctx context.Context) error {
 		Dir: c.Data, Venue: VenueOf(c), Offline: offlineLimits(c.Offline), Clock: d.o.Clock,
 		RulesFor:   func(day settle.Date) (*settle.Rules, error) { return set.For(c.Region, day) },
 		Registerer: d.o.Registry, Logger: d.o.Logger,
-		OnReport: func() { d.up.wake() },
+		OnReport: func() { d.up.wake() }, Goods: c.Upstream.UploadsGoods(),
 	})
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
@@ -132,8 +141,9 @@ func (d *Daemon) openReaders(context.Context) error {
 
 func (d *Daemon) openSession(context.Context) error {
 	s, err := session.New(session.Options{
-		Readers: d.named, Ledger: d.ledger, Centre: d.up, Venue: VenueOf(d.o.Config), Clock: d.o.Clock,
+		Readers: d.named, Ledger: restoredDesk{d.ledger, d}, Centre: d.up, Venue: VenueOf(d.o.Config), Clock: d.o.Clock,
 		Logger: d.o.Logger, Registerer: d.o.Registry, RefreshTimeout: d.o.Config.Upstream.Timeout,
+		Inline: d.up.asker(), InlineLedger: d.ledger,
 	})
 	if err != nil {
 		return err
@@ -149,14 +159,19 @@ func (d *Daemon) openAPI(context.Context) error {
 	if d.tokens, err = localapi.OpenTokens(c.Data); err != nil {
 		return fmt.Errorf("tokens: %w", err)
 	}
+	users, err := userNumbers(c.Listen.UnixUsers)
+	if err != nil {
+		return err
+	}
 	importer, err := d.importer()
 	if err != nil {
 		return err
 	}
 	d.api, err = localapi.New(localapi.Options{
-		Session: d.session, Tokens: d.tokens, Health: readiness{d.health}, Listen: c.Listen.API, Unix: c.Listen.Unix,
+		Session: d.session, Tokens: d.tokens, Health: readiness{d.health}, Listen: c.Listen.API, Unix: c.Listen.Unix, UnixUsers: users,
 		AllowOrigins: c.AllowOrigins, Version: d.o.Version, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
-		RuleSource: d.ruleSource, Guidance: d.guidance, Importer: importer,
+		RuleSource: d.ruleSource, Guidance: d.guidance, Importer: importer, Records: d.ledger,
+		Reconciler: d.desk(), Upstream: d.up, Loading: d.ledger.LargeSnapshot,
 	})
 	if err != nil {
 		return err
@@ -179,7 +194,7 @@ func (d *Daemon) guidance() localapi.Guidance {
 	if err != nil {
 		return localapi.Guidance{}
 	}
-	return localapi.Guidance{Contacts: rules.Contacts, Channels: rules.Channels}
+	return rules.Guide()
 }
 
 // ruleSource is where a policy value comes from, in a line: its documents, else its file.
@@ -226,7 +241,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start("api", d.api.Serve)
 	start("metrics", d.metrics.serve)
 	start("watch", d.watch)
+	start("retention", d.retain)
 	d.log.Info("serving", "api", d.URL(), "metrics", d.MetricsURL(), "region", d.o.Config.Region, "version", d.o.Version)
+	if d.o.OnServing != nil {
+		d.o.OnServing()
+	}
 	<-ctx.Done()
 	began := time.Now()
 	running.Wait()

@@ -6,7 +6,11 @@ import (
 	"gongji/sync/feed"
 )
 
-var _ feed.ImportStore = (*ledger.Ledger)(nil)
+var (
+	_ feed.ImportStore    = (*ledger.Ledger)(nil)
+	_ feed.BulkStore      = (*ledger.Ledger)(nil)
+	_ feed.AllowanceStore = (*ledger.Ledger)(nil)
+)
 
 // importer takes files signed by the configured keys; nil where there are none. It needs no centre: it is the way of a
 // shop whose centre has no feed.

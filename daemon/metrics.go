@@ -24,7 +24,7 @@ func (d *Daemon) openMetrics(context.Context) error {
 		Name: "gongji_build_info", Help: "Always 1; the labels say what is running.",
 	}, []string{"version", "commit", "go"})
 	info.WithLabelValues(d.o.Version, d.o.Commit, runtime.Version()).Set(1)
-	d.o.Registry.MustRegister(info)
+	d.o.Registry.MustRegister(info, warnings{d.health, d.o.Config.Data})
 	d.metrics = &metricsServer{}
 	address := d.o.Config.Listen.Metrics
 	if address == "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -28,8 +29,11 @@ type Options struct {
 	// Demo gives the console the hands of a demo; nil in a shop.
 	Demo console.DemoControls
 
-	// ProofAfter is how long after a message was sent its absence from the centre's book may be concluded; 0: the
-	// reconciliation's own default. A demo's centre has no gateway in front of it that could hold a message back.
+	// OnServing is called once, when everything runs; nil: nobody asks.
+	OnServing func()
+
+	// ProofAfter is how long after a message was sent its absence from the centre's book may be concluded; 0: as configured
+	// (upstream.proof_after). A demo's centre has no gateway in front of it that could hold a message back.
 	ProofAfter time.Duration
 }
 
@@ -67,7 +71,8 @@ func Supported(c *config.Config) error {
 		need(r.Kind == cardreader.KindScanner, "scanner.kind", r.Kind)
 	}
 	u := c.Upstream
-	need(u.Authority == "cached", "upstream.authority", u.Authority)
+	need(u.Authority == "cached" || c.Venue.Kind == settle.VenuePharmacy, "upstream.authority", u.Authority+" (venue.kind "+c.Venue.Kind+")")
+	need(len(c.Listen.UnixUsers) == 0 || runtime.GOOS == "linux", "listen.unix_users", runtime.GOOS)
 	need(c.Listen.WebConfig == "", "listen.web_config", c.Listen.WebConfig)
 	if len(missing) == 0 {
 		return nil

@@ -39,13 +39,13 @@ func TestSupportedNamesEverySettingItCannotDo(t *testing.T) {
 	c := shopConfig(t)
 	c.Reader.Kind = "sdt"
 	c.IDReader = config.Reader{Kind: "gempc", Port: "/dev/ttyUSB1"}
-	c.Upstream.Authority = "platform"
+	c.Upstream.Authority, c.Venue.Kind = "platform", "clinic"
 	c.Listen.WebConfig = "web.yaml"
 	err := Supported(c)
 	if settle.CodeOf(err) != settle.NotConfigured {
 		t.Fatalf("got %v", err)
 	}
-	for _, key := range []string{"reader.kind: sdt", "id_reader.kind: gempc", "upstream.authority: platform", "listen.web_config"} {
+	for _, key := range []string{"reader.kind: sdt", "id_reader.kind: gempc", "upstream.authority: platform (venue.kind clinic)", "listen.web_config"} {
 		if !strings.Contains(err.Error(), key) {
 			t.Errorf("%q is not named in %v", key, err)
 		}

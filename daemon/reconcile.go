@@ -27,6 +27,8 @@ const (
 // dayReconciler holds one day against the centre's book and records the outcome.
 type dayReconciler interface {
 	Day(ctx context.Context, day settle.Date) (reconcile.Report, error)
+	// SignOut signs everybody out, once the day is held against the centre's book.
+	SignOut(ctx context.Context) error
 }
 
 // openDays tells which days are not known to balance.
@@ -37,6 +39,7 @@ type openDays interface {
 var (
 	_ dayReconciler = (*reconcile.Runner)(nil)
 	_ openDays      = (*ledger.Ledger)(nil)
+	_ attester      = (*ledger.Ledger)(nil)
 )
 
 // nightly reconciles every day that is over, once a day and at start. A centre that does not answer costs nothing but
@@ -53,7 +56,7 @@ func latestOver(now time.Time) settle.Date { return settle.DateOf(now.Add(-recon
 
 // reconcileNightly reconciles with the centre that is configured until ctx ends.
 func (u *upstream) reconcileNightly(ctx context.Context) error {
-	n := &nightly{d: u.d, days: u.reconciler, store: u.d.ledger, after: time.After}
+	n := &nightly{d: u.d, days: u.d.desk(), store: u.d.ledger, after: time.After}
 	return n.run(ctx)
 }
 
@@ -67,6 +70,7 @@ func (n *nightly) run(ctx context.Context) error {
 			switch err := n.through(ctx, over); {
 			case err == nil:
 				done, pause = over, reconcileLeast
+				n.signOut(ctx)
 			case ctx.Err() == nil:
 				wait, pause = pause, min(2*pause, reconcileMost)
 				n.d.log.Warn("reconciliation will be tried again", "code", string(settle.CodeOf(err)), "in", wait.String(), "err", err.Error())
@@ -77,6 +81,15 @@ func (n *nightly) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// signOut ends the sign-ins of the day that is over, after it was held against the centre's book and not before: some
+// centres refuse it otherwise. The next message signs in again. A centre that does not sign out costs nothing: it ends a
+// sign-in by itself.
+func (n *nightly) signOut(ctx context.Context) {
+	if err := n.days.SignOut(ctx); err != nil && ctx.Err() == nil {
+		n.d.log.Warn("the centre did not sign everybody out", "code", string(settle.CodeOf(err)), "err", err.Error())
 	}
 }
 

@@ -20,6 +20,7 @@ type nights struct {
 	first    settle.Date
 	fail     func(day settle.Date) error
 	asked    []settle.Date
+	out      []int // how many days had been asked about at each sign-out
 	waits    []time.Duration
 	stop     func(n *nights) bool
 	end      context.CancelFunc
@@ -43,6 +44,11 @@ func (n *nights) Day(_ context.Context, day settle.Date) (reconcile.Report, erro
 	}
 	n.balanced[day] = true
 	return reconcile.Report{Day: day}, nil
+}
+
+func (n *nights) SignOut(context.Context) error {
+	n.out = append(n.out, len(n.asked))
+	return nil
 }
 
 func (n *nights) after(wait time.Duration) <-chan time.Time {
@@ -83,6 +89,10 @@ func TestNightlyCatchesUpAndThenRunsAtHalfPastMidnight(t *testing.T) {
 	if due := settle.Date(20261124).Time().Add(reconcileAt); firstNight.Before(due) || firstNight.Sub(due) > reconcileLook {
 		t.Errorf("yesterday was taken up at %s", firstNight)
 	}
+	// Signed out after each round and never before the days of it were held against the centre's book.
+	if !slices.Equal(n.out, []int{3, 4, 5}) {
+		t.Errorf("signed out after %v days", n.out)
+	}
 }
 
 func TestNightlyTakesUpAMonthAtMost(t *testing.T) {
@@ -106,6 +116,9 @@ func TestNightlyPausesWhileTheCentreIsSilent(t *testing.T) {
 	n.run(t)
 	if len(n.asked) != 14 || n.asked[1] != 20261122 { // a silent centre is not asked about the next day
 		t.Errorf("asked %v", n.asked)
+	}
+	if !slices.Equal(n.out, []int{14}) {
+		t.Errorf("signed out after %v days: a day that failed does not sign out", n.out)
 	}
 	if n.waits[0] != reconcileLeast || n.waits[1] != 2*reconcileLeast || n.waits[11] != reconcileMost || slices.Max(n.waits) != reconcileMost {
 		t.Errorf("waits %v", n.waits)

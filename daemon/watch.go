@@ -44,6 +44,7 @@ func (d *Daemon) watch(ctx context.Context) error {
 }
 
 func (d *Daemon) look(ctx context.Context) {
+	defer func() { d.looked.Store(time.Now().UnixNano()) }()
 	for _, r := range d.readers {
 		status := r.Status()
 		d.health.Put(status.State == cardreader.StateDown, health.ReaderDown, status.Name, health.Args{"reader": status.Name})
@@ -55,6 +56,10 @@ func (d *Daemon) look(ctx context.Context) {
 	today := settle.DateOf(d.o.Clock())
 	d.health.Put(last == 0 || last < today.AddDays(agreementNotice), health.AgreementEnds, "", health.Args{"day": last.String()})
 	d.health.Put(d.tokens.Fault() != nil, health.TokensBroken, "", nil)
+	d.lookAtTokens(ctx)
+	if files, ok := health.OpenFiles(); ok {
+		d.health.Put(files.Short(), health.FilesLow, "", health.Args{"open": strconv.Itoa(files.Open), "limit": strconv.Itoa(files.Limit)})
+	}
 	d.lookAtOutbox(ctx)
 }
 

@@ -3,12 +3,14 @@ package settle
 // Pot is a part of an account's money.
 type Pot string
 
-// The pots. A one-pot account has PotBalance, a two-pot account (Zhejiang, Shanghai) PotCurrent and PotPrior; PotQuota
-// is the frozen quota of a wallet binding (医保钱包).
+// The pots. A one-pot account has PotBalance, a two-pot account (Zhejiang, Shanghai) PotCurrent and PotPrior, and where
+// the region keeps it apart PotMutual, the holder's own mutual account (个人共济账户, S-255); PotQuota is the frozen quota of
+// a wallet binding (医保钱包).
 const (
 	PotBalance Pot = "balance"
 	PotCurrent Pot = "current"
 	PotPrior   Pot = "prior"
+	PotMutual  Pot = "mutual"
 	PotQuota   Pot = "quota"
 )
 
@@ -23,7 +25,8 @@ type Account struct {
 	Balance Fen // one-pot accounts
 	Current Fen // two-pot accounts: money of this year
 	Prior   Fen // two-pot accounts: money of earlier years
-	Frozen  Fen // open wallet quotas the owner has set; lies on Balance, or on Prior and then Current
+	Mutual  Fen // two-pot accounts: money set apart as the holder's mutual account; pays where Rules.Pots knows it
+	Frozen  Fen // open wallet quotas the owner has set; lies on Balance, or on Prior, then Current, then Mutual
 
 	Limit     Cap // spending limit the giver has set for all relatives together (S-020, decisions: scope all)
 	LimitUsed Fen

@@ -22,6 +22,7 @@ type Bill struct {
 	// YearShared, for caps.*_per_giver. A giver that is not in it gave nothing.
 	GiverUsage map[PersonID]Usage `json:",omitempty"`
 	VenueArea  string             `json:",omitempty"` // 6 digits, for venue.area; empty: not checked
+	VenueKind  string             `json:",omitempty"` // hospital, clinic or pharmacy, for venue.kinds; empty: not checked
 }
 
 // Usage is what was already used before this bill, in fen.
@@ -115,3 +116,7 @@ const HintFamilyCode = "FAMILY_CODE_IS_NOT_SHARING"
 // HintOTCAbove tells the cashier that non-prescription medicines exceed what one purchase normally may be
 // (caps.single_otc). It bars nothing; a hint about the family code goes before it.
 const HintOTCAbove = "OTC_ABOVE_USUAL_AMOUNT"
+
+// HintRemote tells the cashier that the patient is insured in another province: the centre asks for a filing (异地就医备案), and
+// decides (S-108, S-194). It bars nothing; the other hints go before it.
+const HintRemote = "REMOTE_PATIENT"

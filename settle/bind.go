@@ -62,8 +62,8 @@ func (r *Rules) checkBind(f *BindingFacts) error {
 		return r.refusal(EBindingKind, RuleGiverKind)
 	}
 	for _, check := range [...]func(*BindingFacts) error{
-		r.checkBindStatus, r.checkBindArea, r.checkBindRoles, r.checkMembers, r.checkGivers, r.checkProof, r.checkTerm,
-		r.checkChunk,
+		r.checkBindStatus, r.checkBindArea, r.checkBindRoles, r.checkMembers, r.checkGivers, r.checkProof, r.checkBindNotice,
+		r.checkTerm, r.checkChunk,
 	} {
 		if err := check(f); err != nil {
 			return err
@@ -209,6 +209,10 @@ func (r *Rules) checkProof(f *BindingFacts) error {
 	return nil
 }
 
+func (r *Rules) checkBindNotice(f *BindingFacts) error {
+	return r.checkNotice(&r.Notices.Binding, f.Request.Notice, "notices.binding")
+}
+
 func (r *Rules) checkTerm(f *BindingFacts) error {
 	earliest, _ := BindingTerm(r, f.Day)
 	begin := cmp.Or(f.Request.ValidFrom, earliest)
@@ -263,6 +267,9 @@ const (
 func (r *Rules) checkUnbind(f *BindingFacts) error {
 	b, err := f.existing()
 	if err != nil {
+		return err
+	}
+	if err := r.checkNotice(&r.Notices.Unbinding, f.Request.Notice, "notices.unbinding"); err != nil {
 		return err
 	}
 	if f.Request.EndReason == EndDivorce || f.Request.EndReason == EndDeath || r.Binding.UnbindLockDays == 0 {

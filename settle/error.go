@@ -42,6 +42,7 @@ const (
 	StoreFull               Code = "STORE_FULL"
 	StoreBroken             Code = "STORE_BROKEN"
 	UpstreamSilent          Code = "UPSTREAM_SILENT"
+	MonthOpen               Code = "MONTH_OPEN"
 )
 
 // Reason is a reason code of the settlement rules: E_… refuses a bill, K_… skips one giver.
@@ -92,6 +93,9 @@ const (
 	EBindingLocked    Reason = "E_BINDING_LOCKED"
 	EBindingActor     Reason = "E_BINDING_ACTOR"
 	EBindingLimit     Reason = "E_BINDING_LIMIT"
+	EBindingNotice    Reason = "E_BINDING_NOTICE"
+	EConfirmMissing   Reason = "E_CONFIRM_MISSING"
+	EConfirmChanged   Reason = "E_CONFIRM_CHANGED"
 
 	KThirdParty  Reason = "K_THIRD_PARTY"
 	KRelation    Reason = "K_RELATION"

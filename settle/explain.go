@@ -85,6 +85,7 @@ var lawCitations = map[string]string{
 	RuleLockedPerson: "医疗保障基金使用监督管理条例第十七条：凭本人医疗保障凭证就医购药",
 	RuleLockedStatus: "已故、冻结、注销的账户不得支付",
 	RuleLockedParty:  "社会保险法第三十条：应当由第三人负担的不纳入支付",
+	RuleCentre:       "中心结算：联机时以医保中心的结算结果为准",
 	RuleGiverKind:    "国办发〔2021〕14号：共济的是职工医保个人账户",
 	RuleExcluded:     "国办发〔2021〕14号：个人账户不得用于公共卫生、体育健身、养生保健等支出",
 }
@@ -103,7 +104,9 @@ func explainTrial(rules *Rules, bill *Bill, trial *Trial) Explanation {
 		e.Relation = giverTitle(bill, trial.Account)
 		who, whoEnglish = "共济账户（"+e.Relation+"）", "The giver's account"
 	}
-	if name := potNames[trial.Pot]; name != "" && trial.Own && trial.Pot != PotBalance {
+	if trial.Pot == PotDifference {
+		who, whoEnglish = "中心结算的差额", "What the centre took beyond our facts"
+	} else if name := potNames[trial.Pot]; name != "" && trial.Own && trial.Pot != PotBalance {
 		who += "的" + name
 		whoEnglish += " (" + string(trial.Pot) + " money)"
 	}
@@ -114,7 +117,10 @@ func explainTrial(rules *Rules, bill *Bill, trial *Trial) Explanation {
 	return e
 }
 
-var potNames = map[Pot]string{PotBalance: "余额", PotCurrent: "当年余额", PotPrior: "历年余额", PotQuota: "医保钱包额度"}
+var potNames = map[Pot]string{
+	PotBalance: "余额", PotCurrent: "当年余额", PotPrior: "历年余额", PotMutual: "共济账户余额",
+	PotQuota: "医保钱包额度",
+}
 
 // giverTitle is what the giver is to the patient.
 func giverTitle(bill *Bill, giver PersonID) string {
@@ -130,6 +136,10 @@ func giverTitle(bill *Bill, giver PersonID) string {
 // trialReason is why an account stopped where it did.
 func trialReason(trial *Trial) (chinese, english string) {
 	switch {
+	case trial.Rule == RuleCentre && trial.Pot == PotDifference:
+		return "中心结算：中心已从账户支付这笔钱，本机资料看不出是哪个账户，已列入待办。", "Settled by the centre; no account known here can have paid it, so it is on the work list."
+	case trial.Rule == RuleCentre:
+		return "中心结算：按医保中心的结果支付。", "Settled by the centre; its figures stand."
 	case trial.Rule == RulePharmacyYear:
 		return "已到本年度药店使用账户的限额。", "The yearly limit of account money at pharmacies was reached."
 	case trial.Taken == 0 && trial.Reason != "":
@@ -166,7 +176,7 @@ func explainUnpayable(rules *Rules, bill *Bill, plan *Plan) (explained []Explana
 	}
 	for i := range bill.Lines {
 		line := &bill.Lines[i]
-		covered := coveredBy(rules, line, kinds)
+		covered := coveredBy(rules, line, kinds, bill.MedGroup)
 		var barred Fen
 		for b, amount := range line.Personal {
 			if covered&(1<<b) == 0 {
@@ -174,28 +184,28 @@ func explainUnpayable(rules *Rules, bill *Bill, plan *Plan) (explained []Explana
 			}
 		}
 		if barred > 0 {
-			explained = append(explained, unpayableLine(rules, line, barred, covered == 0))
+			explained = append(explained, unpayableLine(rules, bill.MedGroup, line, barred, covered == 0))
 		}
 	}
 	return explained
 }
 
 // coveredBy is the set of a line's buckets that any of the scopes covers.
-func coveredBy(rules *Rules, line *Line, kinds []scopeKind) (covered uint8) {
-	if rules.lineBarred(line) != "" {
-		return 0
-	}
+func coveredBy(rules *Rules, line *Line, kinds []scopeKind, group MedGroup) (covered uint8) {
 	for _, kind := range kinds {
 		scope := rules.Scope.of(kind)
-		covered |= scope.covers(line.Class, scope.bucketBits())
+		covered |= rules.cover(kind, &scope, scope.bucketBits(), line, group)
 	}
 	return covered
 }
 
-func unpayableLine(rules *Rules, line *Line, barred Fen, wholeClass bool) Explanation {
+func unpayableLine(rules *Rules, group MedGroup, line *Line, barred Fen, wholeClass bool) Explanation {
 	e := Explanation{Line: line.ID, Payable: barred, Reason: KBucket, Rule: "scope.default.full_ok"}
 	if wholeClass {
 		e.Reason, e.Rule = KClass, "scope.default.classes"
+	}
+	if group == Pharmacy && rules.Scope.Pharmacy.narrows(line.Class) == 0 {
+		e.Rule = "scope.pharmacy.classes"
 	}
 	if rule := rules.lineBarred(line); rule != "" {
 		e.Rule = rule

@@ -52,4 +52,11 @@ type ImportPreview struct {
 	KeyID      string // of the trusted key that signed, 16 hexadecimal digits
 	Applied    bool   // the file has been applied, now or before
 	Diff       SnapshotDiff
+	Named      FactCounts // of a file too large for Diff: what it names
 }
+
+// FactCounts counts facts by kind.
+type FactCounts struct{ People, Accounts, Bindings, Usage int }
+
+// All is the sum.
+func (c FactCounts) All() int { return c.People + c.Accounts + c.Bindings + c.Usage }

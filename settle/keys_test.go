@@ -204,3 +204,48 @@ func TestPremiumKindActorAndLateWindow(t *testing.T) {
 		t.Errorf("anybody may act, refused with %s", plan.Refusal)
 	}
 }
+
+// A patient from another province is a hint: the split stays as it is, and the other hints go before it.
+func TestRemotePatientIsAHint(t *testing.T) {
+	for _, c := range []struct{ venue, home, want string }{
+		{"430100", "430100", ""}, {"430100", "430900", ""}, {"440300", "430100", HintRemote}, {"", "430100", ""}, {"440300", "", ""},
+	} {
+		rules, bill := DefaultRules(), keyBill()
+		bill.VenueArea, bill.Patient.Area = c.venue, c.home
+		plan := MakePlan(rules, bill)
+		bill.VenueArea = ""
+		plain := MakePlan(rules, bill)
+		if plan.Hint != c.want || paid(&plan) != paid(&plain) {
+			t.Errorf("%s at %s: hint %q, paid %v", c.home, c.venue, plan.Hint, paid(&plan))
+		}
+	}
+	rules, bill := DefaultRules(), keyBill()
+	rules.Caps.SingleOTC, bill.VenueArea = CapOf(1), "440300"
+	if plan := MakePlan(rules, bill); plan.Hint != HintOTCAbove {
+		t.Errorf("hint %q", plan.Hint)
+	}
+}
+
+// What narrows a scope is named where it leaves something to cash.
+func TestNarrowedScopesAreExplained(t *testing.T) {
+	for _, c := range []struct {
+		rule   string
+		change func(*Rules, *Bill)
+	}{
+		{"scope.pharmacy.classes", func(r *Rules, _ *Bill) { r.Scope.Pharmacy.Classes = []string{"drug_a"} }},
+		{"scope.vaccine", func(r *Rules, b *Bill) { r.Scope.Vaccine, b.Lines[1].Class = "none", ClassVaccine }},
+		{"scope.tcm_slices_single", func(r *Rules, b *Bill) { r.Scope.TCMSlicesSingle, b.Lines[1].Class = false, ClassTCMSlices }},
+	} {
+		rules, bill := DefaultRules(), keyBill()
+		c.change(rules, bill)
+		plan := MakePlan(rules, bill)
+		if !slices.ContainsFunc(Explain(rules, bill, &plan), func(e Explanation) bool { return e.Rule == c.rule && e.Line == "L2" }) {
+			t.Errorf("%s is not named", c.rule)
+		}
+	}
+	rules, bill := DefaultRules(), keyBill()
+	rules.Venue.Kinds, bill.VenueKind = []string{"pharmacy"}, "clinic"
+	if plan := MakePlan(rules, bill); !slices.ContainsFunc(plan.Trials, func(x Trial) bool { return x.Rule == "venue.kinds" && x.Reason == KMedGroup }) {
+		t.Error("venue.kinds is not named")
+	}
+}

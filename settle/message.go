@@ -46,6 +46,7 @@ var Sentences = map[Code]Sentence{
 	StoreFull:               {"本机磁盘已满，没有扣款。", "请立即通知管理员清理磁盘。", "The disk is full; nothing was settled.", 503, true},
 	StoreBroken:             {"本机账本写入失败，没有扣款。", "请暂停医保结算并通知管理员。", "The ledger could not be written; nothing was settled.", 503, true},
 	UpstreamSilent:          {"医保中心没有应答，没有扣款。", "请稍后再试，或按自费收款。", "The centre did not answer; nothing was settled.", 503, true},
+	MonthOpen:               {"这个月还有没有对平的日子，不能月结。", "请先逐日对账、处理差异，再月结。", "Days of the month do not agree with the centre yet; member days lists them.", 409, false},
 }
 
 // ReasonSentences has one entry for every Reason.
@@ -92,6 +93,9 @@ var ReasonSentences = map[Reason]Sentence{
 	EBindingProof:     {Message: "缺少个人承诺书或关系证明材料。", Hint: "请按规定签署承诺书或出示证明材料。", English: "The commitment letter or papers are missing."},
 	EBindingTerm:      {Message: "共济关系的起止日期不符合规定。", Hint: "请改正生效日期或终止日期。", English: "The term of the binding is not allowed."},
 	EBindingLocked:    {Message: "共济关系建立不久，暂时不能解除。", Hint: "请在规定日期之后再办理；离婚或死亡除外。", English: "The binding is too young to be ended."},
+	EBindingNotice:    {Message: "本地区要求先阅读告知书，还没有登记已读，或读的不是现行版本。", Hint: "请出钱的人阅读现行告知书，并在登记中写明编号、版本和谁读的。", English: "The region's notice, in the version that stands, was not read."},
+	EConfirmMissing:   {Message: "这一步要先预览、核对后再确认。", Hint: "请先预览，让本人核对无误后再提交。", English: "The step must be confirmed with the digest of a preview."},
+	EConfirmChanged:   {Message: "核对之后内容有变化，没有提交。", Hint: "请重新预览，核对后再确认。", English: "What was confirmed is not what would be done now; preview again."},
 	EBindingLimit:     {Message: "设定的额度低于本地区规定的最低额度。", Hint: "请提高额度，或不设额度。", English: "The limit is below the smallest amount allowed."},
 	EBindingActor:     {Message: "本地区不允许由此人调整共济顺序或限额。", Hint: "请由有权调整的一方办理。", English: "This person may not change the order or the limit."},
 

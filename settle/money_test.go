@@ -2,6 +2,8 @@ package settle
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -63,5 +65,38 @@ func TestQuantityAndPriceForms(t *testing.T) {
 		if _, err := ParsePrice(bad); err == nil {
 			t.Errorf("price %q accepted", bad)
 		}
+	}
+}
+
+// TestFenReadsAsAnExpressionSays holds the form of money, which is read by hand, against the expression that defines it, and
+// JSON that was written by hand against the encoder's.
+func TestFenReadsAsAnExpressionSays(t *testing.T) {
+	form := regexp.MustCompile(`^\d{1,9}\.\d{2}$`)
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(
+			rapid.StringMatching(`-?\d{0,11}[.,]?\d{0,3}`), rapid.StringOfN(rapid.RuneFrom([]rune("0129.-+e \n٣")), 0, 14, -1),
+		).Draw(t, "text")
+		if _, err := ParseFen(text); (err == nil) != form.MatchString(text) {
+			t.Fatalf("%q: %v", text, err)
+		}
+		amount := Fen(rapid.Int64Range(-99_999_999_999, 99_999_999_999).Draw(t, "fen"))
+		data, err := json.Marshal(amount)
+		if sign := map[bool]string{true: "-"}[amount < 0]; err != nil || string(data) != fmt.Sprintf(`"%s%d.%02d"`, sign, max(amount, -amount)/100, max(amount, -amount)%100) {
+			t.Fatalf("%d is %s, %v", amount, data, err)
+		}
+		var back Fen
+		if err := json.Unmarshal(data, &back); err != nil || back != amount {
+			t.Fatalf("%s reads as %d, %v", data, back, err)
+		}
+	})
+	for _, wrong := range []string{`"12.500`, `12.50`, `"`, `""`, `null`, `"12.5"`, `"1\u0032.50 "`, `{}`} {
+		var f Fen
+		if f.UnmarshalJSON([]byte(wrong)) == nil {
+			t.Errorf("%s is read as %s", wrong, f)
+		}
+	}
+	var escaped Fen
+	if err := json.Unmarshal([]byte(`"1\u0032.50"`), &escaped); err != nil || escaped != 1250 {
+		t.Errorf("an escaped digit: %s, %v", escaped, err)
 	}
 }

@@ -23,11 +23,13 @@ type OfflineState struct {
 }
 
 // CheckOffline applies the limits in the order of the feed page: age, sale, person, everybody, count, region. asked is
-// the account money of the sale in fen. The error names the configuration key that was met and the figures.
+// the account money of the sale in fen. The error names the configuration key that was met, the figures, and in the member
+// lift what would let the sale through.
 func CheckOffline(limits OfflineLimits, state OfflineState, asked Fen) error {
 	if limits.MaxAge > 0 && state.Age > limits.MaxAge {
 		return NewError(LedgerStale, nil).With("limit", "offline.max_age").
-			With("allowed", limits.MaxAge.String()).With("used", state.Age.Round(time.Second).String())
+			With("allowed", limits.MaxAge.String()).With("used", state.Age.Round(time.Second).String()).
+			With("lift", lifts["offline.max_age"])
 	}
 	for _, c := range []struct {
 		key  string
@@ -46,11 +48,22 @@ func CheckOffline(limits OfflineLimits, state OfflineState, asked Fen) error {
 		return offlineLimit("offline.max_count", limits.MaxCount, state.Count, 1)
 	}
 	if !limits.Allowed && asked > 0 {
-		return Refused(EOfflineRegion)
+		return Refused(EOfflineRegion).With("lift", lifts["region"])
 	}
 	return nil
 }
 
 func offlineLimit(key string, allowed, used, asked any) error {
-	return NewError(OfflineLimit, nil).With("limit", key).With("allowed", allowed).With("used", used).With("asked", asked)
+	return NewError(OfflineLimit, nil).With("limit", key).With("allowed", allowed).With("used", used).With("asked", asked).
+		With("lift", lifts[key])
+}
+
+// lifts says what lets a sale through that met a limit, by configuration key. Cash is outside every limit.
+var lifts = map[string]string{
+	"offline.max_age":          "恢复联网并刷新账户资料后可结算。 / Refresh the ledger: the centre must be reached once.",
+	"offline.max_sale":         "减少这一单用账户支付的金额，其余收现金；或恢复联网后再结算。 / Pay less of this sale from accounts, or settle online.",
+	"offline.max_person_total": "此人之前的脱机结算上报后可继续；或按自费收款。 / This person's unsent settlements must be reported first, or take cash.",
+	"offline.max_total":        "本店之前的脱机结算上报后可继续；或按自费收款。 / The venue's unsent settlements must be reported first, or take cash.",
+	"offline.max_count":        "本店之前的脱机结算上报后可继续；或按自费收款。 / The venue's unsent settlements must be reported first, or take cash.",
+	"region":                   "本地区不允许脱机用账户支付：恢复联网后再结算，或按自费收款。 / This region allows account money online only: settle online, or take cash.",
 }

@@ -45,6 +45,9 @@ func TestCheckOfflineNamesTheFirstLimit(t *testing.T) {
 			if !errors.As(err, &e) || e.Code != c.code || e.Members["limit"] != c.limit {
 				t.Fatalf("got %v, want %s at %v", err, c.code, c.limit)
 			}
+			if lift, _ := e.Members["lift"].(string); lift == "" {
+				t.Error("nothing says what would let the sale through")
+			}
 		})
 	}
 }

@@ -65,6 +65,8 @@ func (p *planner) fault(b *Binding, account *Account) (Reason, string) {
 		return KArea, "area.rule"
 	case !rules.Venue.fits(p.bill.VenueArea, patient.Area):
 		return KArea, "venue.area"
+	case !rules.Venue.takes(p.bill.VenueKind):
+		return KMedGroup, "venue.kinds"
 	case !slices.Contains(rules.Shared.MedGroups, p.bill.MedGroup):
 		return KMedGroup, "shared.med_groups"
 	case !slices.Contains(rules.CrossProvince.MedGroups, p.bill.MedGroup) && !rules.Area.areasFit(account.Area, patient.Area):
@@ -146,14 +148,20 @@ var (
 	sharedOnePot    = []Pot{PotBalance}
 	sharedBothPots  = []Pot{PotPrior, PotCurrent}
 	sharedPriorOnly = []Pot{PotPrior}
+	sharedMutual    = []Pot{PotMutual}
 )
 
 // sharedPots are the pots of a giver's account that are shared. Prior money goes before current money.
-func (r *Rules) sharedPots(account *Account) []Pot {
+func (r *Rules) sharedPots(account *Account) []Pot { return r.SharedPots(account) }
+
+// SharedPots are the pots of a giver's account that relatives may be paid from, in order.
+func (r *Rules) SharedPots(account *Account) []Pot {
 	switch {
 	case r.ShareFrom == SharePriorOnly && account.TwoPots:
 		return sharedPriorOnly
-	case r.ShareFrom == SharePriorOnly:
+	case r.ShareFrom == ShareMutualOnly && account.TwoPots:
+		return sharedMutual
+	case r.ShareFrom == SharePriorOnly, r.ShareFrom == ShareMutualOnly:
 		return nil
 	case account.TwoPots:
 		return sharedBothPots

@@ -14,6 +14,8 @@ type BindingOrder struct {
 	BeneficiaryName string
 	Presence        Presence
 	Confirm         func() error // as SettleOrder.Confirm
+	// Confirmed is the digest of the preview that people have confirmed; empty: none was asked for.
+	Confirmed string
 }
 
 // RequestView is a request as it stands, with the names that a till may see.
@@ -22,6 +24,8 @@ type RequestView struct {
 	GiverMasked       string      `json:"giver_masked"`
 	BeneficiaryMasked string      `json:"beneficiary_masked"`
 	Report            ReportState `json:"report"`
+	// ConfirmDigest is set in a preview: what Confirmed must say.
+	ConfirmDigest string `json:"confirm_digest,omitempty"`
 }
 
 // BindingView is a binding as one of its two people sees it.
@@ -30,7 +34,16 @@ type BindingView struct {
 	AsGiver  bool   // the person looking is the giver
 	Other    Party  // the other one; GiverRef is set where that is the giver
 	LimitAll bool   // Limit is one for all relatives of the giver together
-	State    string // active, not_yet, expired
+	State    string // active, not_yet, expired, ended
+
+	End *BindingEnded // set where the state is ended: the ledger ended it by itself
+}
+
+// BindingEnded is why a binding has ended by itself, for people to read.
+type BindingEnded struct {
+	Ending
+	ByCentre bool // the centre has said so too
+	Words    Sentence
 }
 
 // FamilyView is everything that binds a person to relatives.
@@ -62,6 +75,7 @@ type PremiumCancelOrder struct {
 	Presence    *Presence // of the payer's card; nil only where a manager's token said without_card
 	WithoutCard bool
 	Confirm     func() error
+	Confirmed   string // as BindingOrder.Confirmed
 }
 
 // PremiumView is a contribution as it stands, with the names that a till may see.
@@ -84,6 +98,9 @@ type PremiumCancel struct {
 	Postings  []Posting   `json:"postings"` // negative: money back
 	Report    ReportState `json:"report"`
 	Premium   PremiumView `json:"premium"` // as it stands afterwards
+	At        time.Time   `json:"-"`       // when it was cancelled; the record has it once
+	// ConfirmDigest is set in a preview, as in RequestView.
+	ConfirmDigest string `json:"confirm_digest,omitempty"`
 }
 
 // PotAgency is where money of an account that was closed or whose holder has died goes back to: not to a pot and not
@@ -103,4 +120,8 @@ type Attention struct {
 	ReportKind ReportKind // empty where no report is behind it
 	OpenedAt   time.Time
 	Detail     string // the centre's text, or both sides' figures as JSON; without identities
+
+	Amount    Fen        // what is at stake: a refused sale's fund and account money, or open cash (negative: owed to the patient)
+	Holder    string     // masked name of the patient
+	Decisions []Decision // what may be decided; DecideNone among them where nothing has to follow
 }

@@ -3,6 +3,7 @@ package settle
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -92,7 +93,7 @@ func (t *TraceRules) check(day Date, lines []Line) (Reason, string) {
 		if line.NoCode || !slices.Contains(t.Classes, line.Class) {
 			continue
 		}
-		if len(line.TraceCodes) == 0 {
+		if len(line.TraceCodes) == 0 || !line.SplitPack && len(line.TraceCodes) < wholePacks(line.Quantity) {
 			return ETraceMissing, "trace.required_from"
 		}
 		for _, code := range line.TraceCodes {
@@ -105,6 +106,20 @@ func (t *TraceRules) check(day Date, lines []Line) (Reason, string) {
 	return "", ""
 }
 
+// wholePacks is how many packs a quantity in whole numbers is: each has a code of its own. A quantity that is none, or is not
+// told, counts as one pack, which may be the part of one.
+func wholePacks(quantity string) int {
+	if quantity == "" {
+		return 1
+	}
+	whole, parts, _ := strings.Cut(quantity, ".")
+	n, err := strconv.Atoi(whole)
+	if err != nil || strings.Trim(parts, "0") != "" {
+		return 1
+	}
+	return n
+}
+
 // planner is a bill on its way to being split.
 type planner struct {
 	rules    *Rules
@@ -112,16 +127,20 @@ type planner struct {
 	rest     *rest
 	accounts []Account // debited as the plan grows
 	bindings []*Binding
-	ownMoney Fen // before this settlement, frozen money taken off
-	shared   Fen // shared money taken so far
-	paid     Fen // account money taken so far, own and shared
+	ownMoney Fen      // before this settlement, frozen money taken off
+	shared   Fen      // shared money taken so far
+	paid     Fen      // account money taken so far, own and shared
+	target   *Figures // what the centre says must be paid; nil: the rules alone decide
 	plan     Plan
 }
 
 func newPlanner(rules *Rules, bill *Bill) *planner {
 	p := &planner{
-		rules: rules, bill: bill, rest: newRest(bill.Lines, rules),
+		rules: rules, bill: bill, rest: newRest(bill.Lines, rules, bill.MedGroup),
 		accounts: slices.Clone(bill.Accounts), bindings: patientBindings(bill.Bindings, bill.Patient.ID),
+	}
+	for i := range p.accounts {
+		p.accounts[i] = rules.Known(p.accounts[i])
 	}
 	if own := p.account(bill.Patient.ID); own != nil {
 		p.ownMoney = own.money() - own.Frozen
@@ -203,7 +222,7 @@ func (p *planner) payOwn() {
 			continue
 		}
 		kind := scopeOf(own.ID, pot, own.ID)
-		trial := Trial{Account: own.ID, Own: true, Pot: pot, Payable: p.rest.payable(kind), Available: own.free(pot)}
+		trial := Trial{Account: own.ID, Own: true, Pot: pot, Payable: p.ownPayable(kind), Available: own.free(pot)}
 		trial.Taken = min(trial.Available, trial.Payable)
 		trial.Rule = "own.pot_order"
 		if trial.Payable == 0 {
@@ -232,12 +251,12 @@ func (r *Rules) ownBarred(status Status, group MedGroup) string {
 
 // payShared lets the relatives pay (SEMANTICS 5.4 to 5.7).
 func (p *planner) payShared() {
-	if p.rest.payable(scopeShared) == 0 {
+	if p.sharedPayable() == 0 {
 		return
 	}
 	limit, givers := p.rules.Order.limit(), 0
 	for _, c := range p.candidates() {
-		payable := p.rest.payable(scopeShared)
+		payable := p.sharedPayable()
 		if payable == 0 {
 			return
 		}
@@ -371,8 +390,16 @@ func (p *planner) hint() string {
 		return HintFamilyCode
 	case p.otcAbove():
 		return HintOTCAbove
+	case p.remote():
+		return HintRemote
 	}
 	return ""
+}
+
+// remote reports whether the venue lies in another province than the patient's insurance.
+func (p *planner) remote() bool {
+	venue, home := p.bill.VenueArea, p.bill.Patient.Area
+	return venue != "" && home != "" && province(venue) != province(home)
 }
 
 // familyCode reports whether the code was shown by somebody who has no binding with the patient.
@@ -402,7 +429,7 @@ func (p *planner) otcAbove() bool {
 // money is everything on the account, frozen money included.
 func (a *Account) money() Fen {
 	if a.TwoPots {
-		return a.Current + a.Prior
+		return a.Current + a.Prior + a.Mutual
 	}
 	return a.Balance
 }
@@ -414,13 +441,15 @@ func (a *Account) has(pot Pot) bool {
 		return !a.TwoPots
 	case PotCurrent, PotPrior:
 		return a.TwoPots
+	case PotMutual:
+		return a.TwoPots && a.Mutual > 0
 	}
 	return false
 }
 
 // free is a pot less the frozen money lying on it. Frozen money is one amount for the account: it lies on the balance,
 // or on prior money first and, as far as it exceeds that, on current money, because only money that may be shared can
-// be set aside for relatives.
+// be set aside for relatives; what exceeds both lies on the mutual account.
 func (a *Account) free(pot Pot) Fen {
 	switch pot {
 	case PotBalance:
@@ -429,6 +458,8 @@ func (a *Account) free(pot Pot) Fen {
 		return max(0, a.Prior-a.Frozen)
 	case PotCurrent:
 		return max(0, a.Current-max(0, a.Frozen-a.Prior))
+	case PotMutual:
+		return max(0, a.Mutual-max(0, a.Frozen-a.Prior-a.Current))
 	}
 	return 0
 }
@@ -442,5 +473,7 @@ func (a *Account) debit(pot Pot, x Fen) {
 		a.Current -= x
 	case PotPrior:
 		a.Prior -= x
+	case PotMutual:
+		a.Mutual -= x
 	}
 }

@@ -11,11 +11,12 @@ import (
 // drawRules draws a policy from every corner of the rules that the planner reads.
 func drawRules(t *rapid.T) *Rules {
 	r := DefaultRules()
-	r.ShareFrom = rapid.SampledFrom([]ShareFrom{ShareBalance, SharePriorOnly}).Draw(t, "share_from")
+	r.ShareFrom = rapid.SampledFrom([]ShareFrom{ShareBalance, SharePriorOnly, ShareMutualOnly}).Draw(t, "share_from")
+	r.Pots = rapid.SampledFrom([]Pots{PotsSingle, PotsCurrentPriorMutual}).Draw(t, "pots")
 	r.Own.First = rapid.Bool().Draw(t, "own.first")
 	r.Own.Gate = rapid.SampledFrom([]Gate{GateSplit, GateSplit, GateZeroOnly}).Draw(t, "own.gate")
 	r.Own.PotOrder = rapid.SampledFrom([][]Pot{
-		{PotBalance, PotCurrent, PotPrior}, {PotPrior, PotCurrent, PotBalance}, {PotPrior},
+		{PotBalance, PotCurrent, PotPrior}, {PotPrior, PotCurrent, PotBalance}, {PotPrior}, {PotPrior, PotMutual, PotCurrent},
 	}).Draw(t, "own.pot_order")
 	r.Order.Source = rapid.SampledFrom([]OrderSource{
 		OrderBoundRank, OrderBindTimeAsc, OrderBindTimeDesc, OrderBalanceDesc, OrderManualSelect, OrderSingle,
@@ -70,6 +71,7 @@ func drawAccount(t *rapid.T, id PersonID) Account {
 	}
 	if a.TwoPots {
 		a.Current, a.Prior = drawFen(t, "current", 3000), drawFen(t, "prior", 3000)
+		a.Mutual = drawFen(t, "mutual", 3000)
 	} else {
 		a.Balance = drawFen(t, "balance", 5000)
 	}
@@ -318,7 +320,7 @@ func TestPlanEveryGiverIsAccountedFor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rules, bill := drawRules(t), drawBill(t)
 		plan := MakePlan(rules, bill)
-		left := newRest(bill.Lines, rules)
+		left := newRest(bill.Lines, rules, bill.MedGroup)
 		for _, p := range plan.Pays {
 			left.take(scopeOf(p.Account, p.Pot, "P"), p.Amount, ignorePart)
 		}

@@ -42,6 +42,53 @@ type Reconciliation struct {
 	Differences []ReconcileDifference `json:"differences,omitempty"`
 }
 
+// DayState is where a day stands with the centre.
+type DayState string
+
+// The states of a day.
+const (
+	DayOpen      DayState = "open"      // not held against the centre yet, or messages are open
+	DayAgreed    DayState = "agreed"    // both books say the same
+	DayDiffering DayState = "differing" // they do not
+	DayClosed    DayState = "closed"    // its month is closed
+)
+
+// DayStates lists them in a fixed order.
+var DayStates = []DayState{DayOpen, DayAgreed, DayDiffering, DayClosed}
+
+// DayView is a day as it is shown: its latest outcome and what was decided about each difference.
+type DayView struct {
+	State       DayState
+	Known       bool // it was held against the centre at least once; else only Day is set
+	Outcome     Reconciliation
+	Resolutions []Resolution // of Outcome.Differences, by index
+}
+
+// Resolution is what became of a difference. By is empty while nobody has decided and it waits on the work list.
+type Resolution struct {
+	Attention int64
+	By        string
+	At        time.Time
+	Decision  Decision
+	Note      string
+}
+
+// ClosedMonth is a month (yyyymm) that was closed: every day of it agrees.
+type ClosedMonth struct {
+	Month  int       `json:"month"`
+	At     time.Time `json:"at"`
+	By     Operator  `json:"by"`
+	Days   int       `json:"days"` // held against the centre
+	Record int64     `json:"-"`    // in the chain
+}
+
+// Attestation is the ledger's signature under data that leaves the house.
+type Attestation struct {
+	Record    int64  `json:"chain_record"` // the end of the chain when it was signed
+	Hash      string `json:"chain_hash"`   // of that record, hex
+	Signature string `json:"signature"`    // keyed hash over both and the data, hex
+}
+
 // ReconciledGroup is what the centre said of one group's totals (3201).
 type ReconciledGroup struct {
 	Insurance string `json:"insutype"`
@@ -54,6 +101,16 @@ type ReconciledGroup struct {
 	Count     int    `json:"count"`
 	Result    string `json:"result"`
 	Text      string `json:"text,omitempty"` // the centre's, redacted
+	// Centre is its side, as far as its rows have told: nil where they were not asked for and the totals differ.
+	Centre *SideTotals `json:"centre,omitempty"`
+}
+
+// SideTotals are the sums of a group on one side.
+type SideTotals struct {
+	Count   int `json:"count"`
+	Total   Fen `json:"total"`
+	Fund    Fen `json:"fund"`
+	Account Fen `json:"account"` // mutual aid included
 }
 
 // ReconcileDifference is one row that is not the same on both sides. The amounts of a side that does not have the row
@@ -65,8 +122,11 @@ type ReconcileDifference struct {
 	Settlement string         `json:"settlement_id,omitempty"`
 	Ours       SideAmounts    `json:"ours"`
 	Centre     SideAmounts    `json:"centre"`
-	Sure       bool           `json:"sure"`   // the rules decide it; else a person does
-	Advice     string         `json:"advice"` // Chinese, what to do
+	Insurance  string         `json:"insutype,omitempty"` // of the group it counts in; empty where the centre alone has it and does not say
+	Office     string         `json:"setl_optins,omitempty"`
+	Refund     bool           `json:"refund,omitempty"` // the row is a cancellation
+	Sure       bool           `json:"sure"`             // the rules decide it; else a person does
+	Advice     string         `json:"advice"`           // Chinese, what to do
 }
 
 // SideAmounts are the amounts of a row on one side.

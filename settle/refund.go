@@ -22,10 +22,13 @@ type RefundInput struct {
 	Day       Date // of the refund
 	SettledOn Date // of the settlement; 0: unknown, then no pot moves to the next year
 	Patient   PersonID
+	MedGroup  MedGroup // of the settlement; its scope decides what each payer may have paid
 	Lines     []Line
 	Returns   []ReturnPart
 	Pays      []Pay // in the order in which they were made, with their original pots
 	Cash      Fen
+	// Forced: the centre decided who pays, past our scopes; so any payer may have paid any part.
+	Forced bool
 }
 
 // RefundPlan is the answer to a refund. The refunds and the cash refund sum to the personal share of Returned.
@@ -163,7 +166,8 @@ func subtractLine(line Line, back lineReturn) Line {
 
 // cancelAndResettle cancels everything and lets the same payers pay the kept lines again, each at most what it paid.
 func (p *RefundPlan) cancelAndResettle(rules *Rules, in RefundInput) {
-	left := newRest(p.Kept, rules)
+	left := newRest(p.Kept, rules, in.MedGroup)
+	left.all = in.Forced
 	for i, pay := range in.Pays {
 		kind := scopeOf(pay.Account, pay.Pot, in.Patient)
 		x := min(pay.Amount, left.payable(kind))
@@ -180,7 +184,8 @@ func ignorePart(int, Bucket, Fen) {}
 
 // refundByOrigin replays the allocation of the settlement and gives every payer what it paid for the returned parts.
 func (p *RefundPlan) refundByOrigin(rules *Rules, in RefundInput, returned []lineReturn) {
-	left := newRest(in.Lines, rules)
+	left := newRest(in.Lines, rules, in.MedGroup)
+	left.all = in.Forced
 	// kept is what of each bucket stays sold: the first payers keep paying it, what exceeds it goes back.
 	kept := make([][BucketCount]Fen, len(in.Lines))
 	for i := range in.Lines {

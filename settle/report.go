@@ -14,6 +14,8 @@ const (
 	ReportBinding       ReportKind = "binding"        // G103
 	ReportPremium       ReportKind = "premium"        // G104 pay
 	ReportPremiumCancel ReportKind = "premium_cancel" // G104 cancel
+
+	ReportOrphan ReportKind = "orphan" // 2601 of an in-line message that no settlement came of
 )
 
 // Report is one row of the outbox, written in the transaction of what it reports, held until the centre has
@@ -49,7 +51,10 @@ type Booking struct {
 	ClrOptins  string    `json:"clr_optins"`
 	MsgID      string    `json:"msgid"`
 	CentreTime time.Time `json:"centre_time"` // respond_time of the answer
-	Figures    Figures   `json:"figures"`     // the centre's own
+	// SettledAt is the centre's setl_time, by which its day is reckoned; zero where it told none.
+	SettledAt time.Time `json:"settled_at,omitzero"`
+	Figures   Figures   `json:"figures"`              // the centre's own
+	Batch     string    `json:"chrg_bchno,omitempty"` // of a clinic's settlement: the charge batch that it settled
 }
 
 // DispatchState is the state of one message in the journal.
@@ -61,7 +66,7 @@ const (
 	DispatchSent     DispatchState = "sent"
 	DispatchAccepted DispatchState = "accepted"
 	DispatchRefused  DispatchState = "refused"
-	DispatchUnsent   DispatchState = "unsent"   // certainly never reached the centre
+	DispatchUnsent   DispatchState = "unsent"   // certainly did nothing at the centre
 	DispatchUnknown  DispatchState = "unknown"  // may or may not have been booked
 	DispatchReversed DispatchState = "reversed" // a confirmed 2601 undid it
 )
@@ -73,10 +78,17 @@ type Dispatch struct {
 	Infno    string
 	Original string // msgid that a 2601 undoes
 	State    DispatchState
-	Body     []byte // the message as sent; the ledger seals it
-	SentAt   time.Time
-	EndedAt  time.Time
+	Body     []byte    // the message as sent; the ledger seals it
+	SentAt   time.Time // by this PC's clock, which may be wrong
+	EndedAt  time.Time // by this PC's clock
 	Fault    string
+	// SentCentre is the centre's time when the message was sent, as the centre's last answer before and the monotonic clock
+	// tell it: it was sent no earlier. Zero: not known.
+	SentCentre time.Time
+	// AnsweredCentre is the centre's time in the answer to the message: it was sent no later. Zero: not told.
+	AnsweredCentre time.Time
+	Visit          string // mdtrt_id that a clinic's message names, or that the answer to its 2201 gave
+	Batch          string // chrg_bchno that it names
 }
 
 // DispatchResult ends a dispatch and moves its report, in one transaction.
@@ -85,9 +97,11 @@ type DispatchResult struct {
 	State    DispatchState
 	Booking  *Booking // where the centre booked something
 	Unbooked bool     // a cancellation was accepted: the settlement's booking is gone
+	Visit    string   // the mdtrt_id that a 2201 was answered, or under which the centre has the visit already
 	Undone   string   // msgid of the dispatch that a confirmed 2601 undid
 	Fault    string   // Chinese or the centre's text, without identities
 	At       time.Time
+	Answered time.Time // the centre's time in the answer; zero: not told
 
 	// The report after this message.
 	Report      int64
@@ -102,6 +116,12 @@ type DispatchResult struct {
 	Binding       *SnapshotBinding
 }
 
+// PersonPay is what somebody's account pays, all pots together, in fen.
+type PersonPay struct {
+	PsnNo  string
+	Amount Fen
+}
+
 // Dossier is all that the next message of a report needs.
 type Dossier struct {
 	Report     Report
@@ -110,10 +130,14 @@ type Dossier struct {
 	Card       CardNumbers
 	Sale       Sale    // the lines to be booked: all of them, or after a refund those that are kept
 	Figures    Figures // of Sale
-	At         time.Time
-	ReceiptNo  string
-	Booked     *Booking   // the settlement as it stands at the centre now, nil: not booked
-	Journal    []Dispatch // of this report, oldest first, without bodies
+	// Pays are what the accounts pay of Figures, by person number in paying order, each once; nil where the ledger leaves it
+	// to the centre.
+	Pays      []PersonPay
+	At        time.Time
+	ReceiptNo string
+	Evoucher  string     // in line only: the 医保码 that was shown; never stored
+	Booked    *Booking   // the settlement as it stands at the centre now, nil: not booked
+	Journal   []Dispatch // of this report, oldest first, without bodies
 
 	// Request or Premium is set instead of Sale for reports of those kinds; Identity is then the giver's or payer's, and
 	// Other the beneficiary's.

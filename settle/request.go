@@ -38,9 +38,13 @@ type BindingRequest struct {
 	LimitAll    bool          `json:"limit_all,omitempty"`
 	ValidFrom   Date          `json:"valid_from,omitempty"`
 	ValidTo     Date          `json:"valid_to,omitempty"`
-	EndReason   string        `json:"end_reason,omitempty"` // unbind: divorce, death, other (S-099)
-	Commitment  bool          `json:"commitment,omitempty"` // the giver signed the commitment letter (S-051)
-	Evidence    []string      `json:"evidence,omitempty"`   // kinds of papers shown (S-049)
+	EndReason   string        `json:"end_reason,omitempty"`  // unbind: divorce, death, other (S-099)
+	Commitment  bool          `json:"commitment,omitempty"`  // the giver signed the commitment letter (S-051)
+	Evidence    []string      `json:"evidence,omitempty"`    // kinds of papers shown (S-049)
+	Notice      NoticeRead    `json:"notice,omitzero"`       // the notice that was read (S-064, S-167, S-231)
+	AuthMethod  string        `json:"auth_method,omitempty"` // of AuthMethods; empty in requests of older versions
+	Contact     Contact       `json:"contact,omitzero"`
+	Network     string        `json:"network,omitempty"` // number of the household network, where binding.model is network (S-052, S-247)
 	Operator    Operator      `json:"operator"`
 	At          time.Time     `json:"at"`
 	State       RequestState  `json:"state"`

@@ -1,6 +1,9 @@
 package settle
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Rules is the policy of one insured region on one day: every value the planner, the ledger and the session decide
 // with. Values come from settle/policy, which reads them from the region files, checks them and records where each
@@ -27,6 +30,7 @@ type Rules struct {
 	CrossProvince CrossProvinceRules `rule:"cross_province"`
 	Wallet        WalletRules        `rule:"wallet"`
 
+	Pots         Pots             `rule:"pots"`
 	ShareFrom    ShareFrom        `rule:"share_from"`
 	Own          OwnRules         `rule:"own"`
 	OwnMedGroups []MedGroup       `rule:"own_med_groups"`
@@ -54,9 +58,9 @@ type Rules struct {
 	Idempotency IdempotencyRules `rule:"idempotency"`
 	Records     RecordRules      `rule:"records"`
 
-	Contacts []string          `rule:"contacts"` // hotlines, for slips and refusals (S-022, S-031, S-039)
-	Channels []string          `rule:"channels"` // where people bind, re-order and pay premiums
-	Texts    map[string]string `rule:"texts"`    // notices in the region's words, by name
+	Confirm  ConfirmRules  `rule:"confirm"`
+	Notices  NoticeRules   `rule:"notices"`
+	Guidance GuidanceRules `rule:"guidance"` // the texts are in the region files alone
 
 	// Provenance says of every key where its value comes from. Nil or a missing key: nothing is known.
 	Provenance map[string]Origin
@@ -143,7 +147,8 @@ type AreaRules struct {
 
 // VenueRules say where the cost may arise for shared money to pay it: the venue's area seen from the patient's.
 type VenueRules struct {
-	Area string `rule:"area"` // same_pool | province | national
+	Area  string   `rule:"area"`  // same_pool | province | national
+	Kinds []string `rule:"kinds"` // hospital, clinic, pharmacy
 }
 
 // CrossProvinceMode says whether a wallet binding may pass the area rule.
@@ -169,13 +174,34 @@ type WalletRules struct {
 	QuietHours         string `rule:"quiet_hours"`
 }
 
+// Pots says what the accounts of a region are made of. One pot or two is also told by each account itself, which stands;
+// a mutual account is money only where the region's rules say so.
+type Pots string
+
+// The choices.
+const (
+	PotsSingle             Pots = "single"
+	PotsCurrentPrior       Pots = "current_prior"
+	PotsCurrentPriorMutual Pots = "current_prior_mutual"
+)
+
+// Known is the account as far as these rules know its pots: where they know no mutual account (S-255), its money pays
+// nothing and counts for nothing.
+func (r *Rules) Known(a Account) Account {
+	if r.Pots != PotsCurrentPriorMutual {
+		a.Mutual = 0
+	}
+	return a
+}
+
 // ShareFrom says which money of a giver is shared.
 type ShareFrom string
 
-// The choices: all money, or money of earlier years only (Zhejiang, Shanghai).
+// The choices: all money but a mutual account, money of earlier years only (Zhejiang, Shanghai), or the mutual account only.
 const (
-	ShareBalance   ShareFrom = "balance"
-	SharePriorOnly ShareFrom = "prior_only"
+	ShareBalance    ShareFrom = "balance"
+	SharePriorOnly  ShareFrom = "prior_only"
+	ShareMutualOnly ShareFrom = "mutual_only"
 )
 
 // Gate bars givers while the patient has own money.
@@ -465,7 +491,6 @@ func (r *Rules) Clone() *Rules {
 	c := *r
 	c.MedGroupMap = cloneMap(r.MedGroupMap)
 	c.Binding.RelationLimits = cloneMap(r.Binding.RelationLimits)
-	c.Texts = cloneMap(r.Texts)
 	c.Provenance = cloneMap(r.Provenance)
 	return &c
 }
@@ -494,9 +519,10 @@ func DefaultRules() *Rules {
 			AutoEndOn: []string{"insurance_moved", "insurance_ended", "death", "divorce"},
 		},
 		Area:          AreaRules{Rule: SameProvince, AllowList: []string{}},
-		Venue:         VenueRules{Area: "national"},
+		Venue:         VenueRules{Area: "national", Kinds: []string{"hospital", "clinic", "pharmacy"}},
 		CrossProvince: CrossProvinceRules{Mode: CrossWalletQuota, MedGroups: MedGroups},
 		Wallet:        WalletRules{MaxTransfersPerDay: 3, MaxTransfer: 200000, QuietHours: "22:00-06:00"},
+		Pots:          PotsSingle,
 		ShareFrom:     ShareBalance,
 		Own: OwnRules{
 			First: true, Gate: GateSplit, PotOrder: []Pot{PotBalance}, StatusOK: []Status{StatusNormal, StatusPaused},
@@ -508,7 +534,7 @@ func DefaultRules() *Rules {
 		},
 		Shared:      SharedRules{Trigger: TriggerAuto, MedGroups: MedGroups},
 		Order:       OrderRules{Source: OrderBoundRank, TieBreak: TieName, AdjustableBy: []string{"giver"}},
-		Scope:       ScopeRules{Default: defaultScope(), DeviceList: []string{}},
+		Scope:       ScopeRules{Default: defaultScope(), DeviceList: []string{}, Vaccine: "by_class", TCMSlicesSingle: true},
 		Remote:      RemoteRules{FiledOK: true, ManualClaim: "export"},
 		Caps:        CapRules{GiverLimitScope: LimitAll},
 		MedGroupMap: nationalMedTypes(),
@@ -535,9 +561,7 @@ func DefaultRules() *Rules {
 		Platform:    PlatformRules{AcctPayIncludesMulaid: true},
 		Idempotency: IdempotencyRules{KeyRequired: true},
 		Records:     RecordRules{RetentionYears: 5},
-		Contacts:    []string{"医保服务热线 12393", "社保热线 12333"},
-		Channels:    []string{"国家医保服务平台App 地方专区“职工医保个人账户家庭共济”", "国家医保服务平台App 医保钱包"},
-		Texts:       map[string]string{},
+		Confirm:     ConfirmRules{Steps: []string{}},
 	}
 }
 
@@ -588,6 +612,15 @@ func (v *VenueRules) fits(venue, patient string) bool {
 		return province(venue) == province(patient)
 	}
 	return true
+}
+
+// VenueKinds are the kinds of venues that venue.kinds knows.
+var VenueKinds = []string{"hospital", "clinic", VenuePharmacy}
+
+// takes reports whether shared money may pay at a kind of venue; a kind that nobody told, or that is none of the three, is
+// not checked.
+func (v *VenueRules) takes(kind string) bool {
+	return !slices.Contains(VenueKinds, kind) || slices.Contains(v.Kinds, kind)
 }
 
 // province is the first two digits of an administrative code.

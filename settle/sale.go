@@ -131,10 +131,12 @@ type Proxy struct {
 	AgentMasked string `json:"agent_masked"`
 	AgentHash   string `json:"agent_hash"`   // keyed hash, for "how many cards did this agent bring"
 	AgentSealed []byte `json:"agent_sealed"` // sealed identity, readable with the ledger's key only
-	Relation    string `json:"relation"`
-	Reason      string `json:"reason"`
-	IDReaderSeq uint64 `json:"id_reader_seq,omitempty"`
-	Signature   string `json:"signature,omitempty"`
+	// AgentPhoneHash is a keyed hash, so that a repeat with another phone is another sale; empty: none was told.
+	AgentPhoneHash string `json:"agent_phone_hash,omitempty"`
+	Relation       string `json:"relation"`
+	Reason         string `json:"reason"`
+	IDReaderSeq    uint64 `json:"id_reader_seq,omitempty"`
+	Signature      string `json:"signature,omitempty"`
 }
 
 // Prescription is what a prescription drug was sold on.

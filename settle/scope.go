@@ -17,11 +17,25 @@ type ScopeRules struct {
 	OwnBalance Scope `rule:"own_balance"`
 	OwnCurrent Scope `rule:"own_current"`
 	OwnPrior   Scope `rule:"own_prior"`
+	OwnMutual  Scope `rule:"own_mutual"`
 	Shared     Scope `rule:"shared"`
 	// DeviceList is a closed list of national item codes (Nantong): a device or consumable that is not on it is payable
 	// from no account. Empty: every registered device and consumable.
 	DeviceList []string `rule:"device_list"`
+	// Pharmacy narrows every scope at a pharmacy (S-193: goods of the catalogue only); a list that is nil narrows nothing.
+	Pharmacy Scope `rule:"pharmacy"`
+	// Vaccine narrows who pays vaccines outside the public programme: by_class (as the lists of classes say), none, own (no
+	// shared money), own_and_shared.
+	Vaccine string `rule:"vaccine"`
+	// TCMSlicesSingle: herbal slices are payable on their own; false: on a prescription only.
+	TCMSlicesSingle bool `rule:"tcm_slices_single"`
 }
+
+// The classes that a rule of its own narrows.
+const (
+	ClassVaccine   = "vaccine_other" // vaccines outside the public programme
+	ClassTCMSlices = "tcm_slices"    // herbal slices (中药饮片)
+)
 
 // ClassDeposit is the class of a line that is a deposit for a stay (住院押金).
 const ClassDeposit = "deposit"
@@ -34,8 +48,42 @@ func (r *Rules) lineBarred(line *Line) string {
 	case len(r.Scope.DeviceList) > 0 && (line.Class == "device_reg" || line.Class == "consumable") &&
 		!slices.Contains(r.Scope.DeviceList, line.Code):
 		return "scope.device_list"
+	case line.Class == ClassVaccine && r.Scope.Vaccine == "none":
+		return "scope.vaccine"
+	case line.Class == ClassTCMSlices && !r.Scope.TCMSlicesSingle && !line.Rx:
+		return "scope.tcm_slices_single"
 	}
 	return ""
+}
+
+// cover is the set of a line's buckets that a scope covers for a group of treatment, with everything that narrows it. bits are
+// the scope's bucketBits.
+func (r *Rules) cover(kind scopeKind, scope *Scope, bits uint8, line *Line, group MedGroup) uint8 {
+	switch {
+	case r.lineBarred(line) != "", line.Class == ClassVaccine && r.Scope.Vaccine == "own" && kind == scopeShared:
+		return 0
+	}
+	covered := scope.covers(line.Class, bits)
+	if group == Pharmacy {
+		covered &= r.Scope.Pharmacy.narrows(line.Class)
+	}
+	return covered
+}
+
+// narrows is the set of buckets that a narrowing scope leaves of a class.
+func (s *Scope) narrows(class string) uint8 {
+	const all = 1<<BucketCount - 1
+	if s.Classes != nil && !slices.Contains(s.Classes, class) {
+		return 0
+	}
+	bits := uint8(all)
+	if s.Buckets != nil {
+		bits = s.bucketBits() | 1<<OwnExpense
+	}
+	if s.FullOK != nil && !slices.Contains(s.FullOK, class) {
+		bits &^= 1 << OwnExpense
+	}
+	return bits
 }
 
 // Excluded lists the classes that no account ever pays, whatever a policy says (general office of the State Council,
@@ -63,6 +111,7 @@ const (
 	scopeOwnBalance scopeKind = iota
 	scopeOwnCurrent
 	scopeOwnPrior
+	scopeOwnMutual
 	scopeShared
 	scopeKinds
 )
@@ -77,6 +126,8 @@ func scopeOf(account PersonID, pot Pot, patient PersonID) scopeKind {
 		return scopeOwnCurrent
 	case PotPrior:
 		return scopeOwnPrior
+	case PotMutual:
+		return scopeOwnMutual
 	case PotQuota:
 		return scopeShared
 	}
@@ -85,7 +136,7 @@ func scopeOf(account PersonID, pot Pot, patient PersonID) scopeKind {
 
 // of is the scope of a kind with the default's lists filled in.
 func (s *ScopeRules) of(kind scopeKind) Scope {
-	special := [scopeKinds]*Scope{&s.OwnBalance, &s.OwnCurrent, &s.OwnPrior, &s.Shared}[kind]
+	special := [scopeKinds]*Scope{&s.OwnBalance, &s.OwnCurrent, &s.OwnPrior, &s.OwnMutual, &s.Shared}[kind]
 	scope := *special
 	if scope.Classes == nil {
 		scope.Classes = s.Default.Classes
@@ -101,8 +152,8 @@ func (s *ScopeRules) of(kind scopeKind) Scope {
 
 // key is the policy key that holds the scope of a kind: the special one if the policy has it.
 func (s *ScopeRules) key(kind scopeKind) string {
-	names := [scopeKinds]string{"scope.own_balance", "scope.own_current", "scope.own_prior", "scope.shared"}
-	special := [scopeKinds]*Scope{&s.OwnBalance, &s.OwnCurrent, &s.OwnPrior, &s.Shared}[kind]
+	names := [scopeKinds]string{"scope.own_balance", "scope.own_current", "scope.own_prior", "scope.own_mutual", "scope.shared"}
+	special := [scopeKinds]*Scope{&s.OwnBalance, &s.OwnCurrent, &s.OwnPrior, &s.OwnMutual, &s.Shared}[kind]
 	if special.Classes == nil && special.Buckets == nil && special.FullOK == nil {
 		return "scope.default"
 	}
@@ -134,15 +185,17 @@ func (s *Scope) covers(class string, bits uint8) uint8 {
 type rest struct {
 	lines []Line
 	rules *Rules
+	group MedGroup // of treatment; a pharmacy's scope is narrower
 	open  [][BucketCount]Fen
 	masks [scopeKinds][]uint8 // by scope, then line; filled when first asked for
 	store []uint8
+	all   bool // every payer may pay everything; see openToAll
 }
 
 // newRest is the rest of a bill nobody has paid anything of.
-func newRest(lines []Line, rules *Rules) *rest {
+func newRest(lines []Line, rules *Rules, group MedGroup) *rest {
 	r := &rest{
-		lines: lines, rules: rules, open: make([][BucketCount]Fen, len(lines)),
+		lines: lines, rules: rules, group: group, open: make([][BucketCount]Fen, len(lines)),
 		store: make([]uint8, len(lines)*int(scopeKinds)),
 	}
 	for i := range lines {
@@ -158,10 +211,14 @@ func (r *rest) mask(kind scopeKind) []uint8 {
 	}
 	scope := r.rules.Scope.of(kind)
 	bits := scope.bucketBits()
+	const everything = 1<<BucketCount - 1
 	mask := r.store[int(kind)*len(r.lines) : (int(kind)+1)*len(r.lines)]
 	for i := range r.lines {
-		if r.rules.lineBarred(&r.lines[i]) == "" {
-			mask[i] = scope.covers(r.lines[i].Class, bits)
+		switch {
+		case r.all:
+			mask[i] = everything
+		default:
+			mask[i] = r.rules.cover(kind, &scope, bits, &r.lines[i], r.group)
 		}
 	}
 	r.masks[kind] = mask

@@ -90,6 +90,29 @@ type Settlement struct {
 	Offline   bool           `json:"offline"`
 	AtRisk    Fen            `json:"at_risk"`
 	Digest    string         `json:"digest"`
+
+	// What the centre, or a person's decision, changed of the split since; oldest first. The figures and postings above
+	// stay as settled.
+	Adjustments []Adjustment `json:"-"`
+	CashState   CashStanding `json:"-"`
+	// Left are the lines that are still sold after returns, with the quantity and the packs that are left; nil where nothing
+	// came back.
+	Left   []Line      `json:"-"`
+	Centre *CentreWord `json:"centre,omitempty"` // settled by the centre's answer, in line
+}
+
+// Standing are the figures that count: as settled, with what was adjusted since, before what was given back.
+func (s *Settlement) Standing() Figures {
+	f := s.Figures
+	for i := range s.Adjustments {
+		if a := &s.Adjustments[i]; !a.Transit {
+			f.Fund += a.After.Fund - a.Before.Fund
+			f.Own += a.After.Own - a.Before.Own
+			f.Shared += a.After.Shared - a.Before.Shared
+			f.Cash += a.After.Cash - a.Before.Cash
+		}
+	}
+	return f
 }
 
 // State joins the two sides for the contract's member "state": the centre's word shows only while nothing was returned.
@@ -115,6 +138,7 @@ type Quote struct {
 	AtRisk    Fen
 	Digest    string // of everything the quote depended on
 	Bill      Bill   // the facts, for the explanation
+	Centre    *CentreWord
 }
 
 // Digest is a short fingerprint of what the patient agrees to: the sale's lines, the policy, and who pays what and why
@@ -145,6 +169,9 @@ type SettleOrder struct {
 	Presence    Presence
 	QuoteDigest string // empty: none
 	Offline     bool   // the centre is not reachable now
+
+	// Inline is what the centre was asked for this sale before; nil: it was not asked.
+	Inline *InlineAnswer
 
 	// Confirm is called inside the write transaction, after planning and before the commit; an error refuses the sale
 	// and nothing is written. The session checks there that the card has not moved since the match.
@@ -182,10 +209,13 @@ type Return struct {
 	Lines      []ReturnLine `json:"lines,omitempty"`
 	Whole      bool         `json:"whole"`   // reversal
 	Figures    Figures      `json:"figures"` // given back, all positive
-	Postings   []Posting    `json:"postings"`
-	State      ShopState    `json:"state"` // of the settlement afterwards
-	Report     ReportState  `json:"report"`
-	ReceiptNo  string       `json:"receipt_no"`
+	// CashOffset is the part of the cash given back that the patient had never paid (it was open after an adjustment, or
+	// written off), so that it is not handed out.
+	CashOffset Fen         `json:"cash_offset,omitempty"`
+	Postings   []Posting   `json:"postings"`
+	State      ShopState   `json:"state"` // of the settlement afterwards
+	Report     ReportState `json:"report"`
+	ReceiptNo  string      `json:"receipt_no"`
 }
 
 // AccountView is an account behind a card, as GET /v1/people/me/accounts shows it.

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"gongji/settle"
@@ -52,26 +53,35 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 type settings struct {
 	listen, data, people, area string
+	store, metrics             string
 	demo                       bool
 	faults, without, answer    []string
 	bindings                   string
+	allowance                  int
+	nats                       natsSettings
 }
 
 func newCommand() *cobra.Command {
 	var s settings
 	command := &cobra.Command{
-		Use:   "gongji-centre --listen ADDR --data DIR",
+		Use:   "gongji-centre --listen ADDR --data DIR [--store postgres://…]",
 		Short: "Reference healthcare security centre (参考医保中心)",
 		Long: `gongji-centre answers the national interface: sign-in, people, pharmacies, clinics, reversal, reconciliation,
-goods, queries and files, and the extensions G101 to G104. Its book is in DIR/centre.jsonl, sealed with
+goods, queries and files, and the extensions G101 to G105. Its book is in DIR/centre.jsonl, sealed with
 DIR/keys/centre.key and on disk before each answer.
+
+With --store the book is in a PostgreSQL database, sealed with the same key, and any number of processes may
+answer from it; DIR then holds nothing but the key, and every process needs a copy of it. Leave the password to
+a passfile: postgres://gongji@db/centre?passfile=/etc/gongji/pgpass.
 
 GET /centre/book and GET /centre/people show the book and the people, masked. Whoever has the folder has the
 key too: use invented people, or a machine of its own.`,
 		Example: `  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo
   gongji-centre --listen 127.0.0.1:7400 --data ./centre --people family.json
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --store postgres://gongji@db/centre --metrics 127.0.0.1:7401
   gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --fault 2102=lose-answer:2
-  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --answer string-numbers,empty-amounts --bindings pending:3`,
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo --answer string-numbers,empty-amounts --bindings pending:3
+  gongji-centre --listen 127.0.0.1:7400 --data ./centre --nats tls://nats.example.cn:4222 --nats-creds centre.creds --nats-replicas 3`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(command *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(command, args); err != nil {
@@ -89,14 +99,18 @@ key too: use invented people, or a machine of its own.`,
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage{err} })
 	flags := command.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:7400", "address to answer on; plain HTTP, so keep it on loopback or behind a TLS gateway")
-	flags.StringVar(&s.data, "data", "", "folder for the centre's book (made if missing)")
+	flags.StringVar(&s.data, "data", "", "folder for the centre's book and its key (made if missing)")
+	flags.StringVar(&s.store, "store", "", "keep the book in this PostgreSQL database instead: postgres://user@host/database")
+	flags.StringVar(&s.metrics, "metrics", "", "address for /metrics, /livez and /readyz, such as 127.0.0.1:7401; empty: none")
 	flags.StringVar(&s.people, "people", "", "snapshot file (feed format) whose people, accounts and bindings are added or replaced")
 	flags.BoolVar(&s.demo, "demo", false, "start an empty book with the invented demo family")
 	flags.StringVar(&s.area, "area", "430100", "the centre's area, six digits")
 	flags.StringArrayVar(&s.faults, "fault", nil, "rehearse a fault: infno=kind[:count[:delay]]; kinds: lose-answer half-answer 502-before 502-after html-after delay-before delay-after expire-signin centre-only venue-only blind")
 	flags.StringSliceVar(&s.answer, "answer", nil, "write answers as some centres do: string-numbers, empty-amounts, object-for-array, fund-includes-account")
 	flags.StringVar(&s.bindings, "bindings", "confirm", "how binding requests are decided: confirm, refuse, or pending:N (answered pending N times, then confirmed)")
+	flags.IntVar(&s.allowance, "allowance", 20, "percent of an account's free money that is set aside for a day for each venue that saw the family lately; 0: none")
 	flags.StringSliceVar(&s.without, "without", nil, "transactions this centre does not have, such as G101,G102")
+	s.nats.flags(command)
 	return command
 }
 
@@ -116,24 +130,52 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return wrongUsage{err}
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	journal, err := centre.OpenJournal(s.data)
+	log := slog.New(withoutObserver{slog.NewTextHandler(stderr, nil)})
+	registry := prometheus.NewRegistry()
+	options := centre.Options{Area: s.area, Logger: log, Faults: faults, Manner: manner, Desk: desk, Without: s.without,
+		Allowances: centre.Allowances{Percent: s.allowance}}
+	closeBook, err := openBook(ctx, s, registry, &options)
 	if err != nil {
 		return err
 	}
-	defer journal.Close() //nolint:errcheck // every entry is on disk already
-	c, err := centre.New(centre.Options{Area: s.area, Logger: log, Journal: journal, Faults: faults, Manner: manner, Desk: desk, Without: s.without})
+	defer closeBook()
+	c, err := centre.New(options)
 	if err != nil {
 		return err
 	}
 	if err := load(c, s); err != nil {
 		return err
 	}
+	if s.metrics != "" {
+		at, end, err := watch(s.metrics, c, registry)
+		if err != nil {
+			return err
+		}
+		defer end()
+		fmt.Fprintf(stdout, "metrics: http://%s/metrics\n", at) //nolint:errcheck // a closed output does not stop a server
+	}
+	return serveMessages(ctx, s, c, log, stdout)
+}
+
+// serveMessages answers until the context ends; the centre tidies up beside it.
+func serveMessages(ctx context.Context, s settings, c *centre.Centre, log *slog.Logger, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", s.listen, err)
 	}
+	tidying, stopTidying := context.WithCancel(ctx)
+	tidied := make(chan struct{})
+	go func() { defer close(tidied); c.Run(tidying) }()
+	defer func() { stopTidying(); <-tidied }()
 	server := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	ctx, stop := context.WithCancel(ctx)
+	relayed, err := s.nats.serve(ctx, c.Handler(), log)
+	if err != nil {
+		stop()
+		return errors.Join(err, listener.Close())
+	}
+	defer relayed()
+	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "centre: http://%s/\nbook:   http://%s/centre/book\n", listener.Addr(), listener.Addr()) //nolint:errcheck // a closed output does not stop a server

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,10 +19,20 @@ import (
 
 	"gongji/settle"
 	"gongji/sync/centre"
+	"gongji/sync/centre/pgstore/pgtest"
 	"gongji/sync/feed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// postgres is the PostgreSQL of this package's tests.
+var postgres *pgtest.Server
+
+func TestMain(m *testing.M) {
+	postgres = pgtest.Start()
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		postgres.Stop()
+		os.Exit(code)
+	}))
+}
 
 // output is a buffer that two goroutines may use.
 type output struct {
@@ -121,6 +132,64 @@ func TestServe(t *testing.T) {
 	if code := stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestServeFromADatabase: two processes answer from one book, know each other's people, say how they are, and a process with
+// another key is refused.
+func TestServeFromADatabase(t *testing.T) {
+	dir, database := filepath.Join(t.TempDir(), "centre"), postgres.URL(t)
+	metrics := freeAddress(t)
+	book, stop := serve(t, "--listen", "127.0.0.1:0", "--data", dir, "--store", database, "--demo", "--metrics", metrics)
+	other, stopOther := serve(t, "--listen", "127.0.0.1:0", "--data", dir, "--store", database)
+	if a, b := len(people(t, book)), len(people(t, other)); a != 5 || b != 5 {
+		t.Errorf("%d and %d people", a, b)
+	}
+	for path, want := range map[string]string{"/livez": "alive", "/readyz": "ready", "/metrics": "gongji_centre_ready 1"} {
+		if got := get(t, "http://"+metrics+path); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	if text := get(t, "http://"+metrics+"/metrics"); !strings.Contains(text, `gongji_centre_transactions_total{result="committed"}`) ||
+		!strings.Contains(text, `gongji_centre_messages_total{infno="2102",result="done"} 0`) {
+		t.Error(text)
+	}
+	var stderr output
+	if code := execute(t.Context(), []string{"--data", t.TempDir(), "--store", database}, io.Discard, &stderr); code != 1 || !strings.Contains(stderr.String(), "key") {
+		t.Errorf("a process without the key: %d, %s", code, stderr.String())
+	}
+	if a, b := stop(), stopOther(); a != 0 || b != 0 {
+		t.Errorf("exit codes %d, %d", a, b)
+	}
+	if code := execute(t.Context(), []string{"--data", dir, "--store", "postgres:///x?user=geheim&password=geheim&host=/nonexistent"}, io.Discard, &stderr); code != 1 ||
+		strings.Contains(stderr.String(), "password") {
+		t.Errorf("no database: %d, %s", code, stderr.String())
+	}
+}
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 func TestUsage(t *testing.T) {

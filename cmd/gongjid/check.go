@@ -35,18 +35,22 @@ func checkCommand() *cobra.Command {
 		Short: "Try everything the daemon needs and say what is wrong",
 		Long: `Tries configuration, policy, data directory, ledger, disk, reader, centre and clock, and says what is wrong and what to do.
 It may run beside the daemon. With --security it attacks the API of the running daemon the way a hostile web page or
-program on this machine would, and reports any attack that is not refused. Exit code 1 where anything is wrong.`,
+program on this machine would, and reports any attack that is not refused.
+
+The whole output may be pasted to support: it holds no secret, no token and nobody's name. Exit code 0 where everything is in
+order, 1 where anything is wrong, 2 for wrong usage. Warnings of the running daemon are listed and do not count as wrong.`,
 		Example: "  gongjid check --config /etc/gongji/gongjid.yaml\n  gongjid check --config /etc/gongji/gongjid.yaml --security",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needFlag(cmd, "config"); err != nil {
 				return err
 			}
-			c, err := config.Load(file)
+			c, err := loadForCheck(file)
 			if err != nil {
 				return err
 			}
 			k := &checker{config: c, out: cmd.OutOrStdout()}
+			k.heading(file)
 			if security {
 				k.attack(cmd.Context())
 			} else {
@@ -110,7 +114,11 @@ func (k *checker) all(ctx context.Context) {
 	k.try(ctx, "地区策略 policy   ", k.policy)
 	k.try(ctx, "定点协议 agreement", k.agreement)
 	k.try(ctx, "守护进程 daemon   ", k.daemonRuns)
+	if k.running {
+		k.try(ctx, "告警 warnings     ", k.standing)
+	}
 	k.try(ctx, "账本 ledger       ", k.ledger)
+	k.try(ctx, "上报 outbox       ", k.unsent)
 	k.try(ctx, "磁盘 disk         ", k.disk)
 	k.readers(ctx)
 	k.try(ctx, "医保中心 centre   ", k.centre)
@@ -249,8 +257,7 @@ func (k *checker) findKind(ctx context.Context, r config.Reader) error {
 
 // centre signs in, which books nothing, and compares the clocks.
 func (k *checker) centre(ctx context.Context) (string, error) {
-	u := k.config.Upstream
-	if u.URL == "" {
+	if !k.config.Upstream.Set() {
 		return "", errors.New("没有配置 upstream.url，一切都会脱机 / no upstream.url: everything would be offline")
 	}
 	client, err := daemon.Client(k.config, func(context.Context) (uint64, error) { return rand.Uint64N(10000), nil })
@@ -277,25 +284,28 @@ func (k *checker) centre(ctx context.Context) (string, error) {
 
 // attacks are the ways of the localhost checklist: what a hostile page or program would send, and what must come back.
 var attacks = []struct {
+	row    int // of the checklist of a hostile localhost
 	what   string
 	method string
 	path   string
 	change func(*http.Request)
 	want   int
 }{
-	{"无令牌 no token", "GET", "/v1/reader", nil, http.StatusUnauthorized},
-	{"猜令牌 guessed token", "GET", "/v1/reader", bearer("gj_guess"), http.StatusUnauthorized},
-	{"DNS 重绑定 rebound host", "GET", "/v1/reader", host("attacker.example"), http.StatusMisdirectedRequest},
-	{"DNS 重绑定 rebound host on an open path", "GET", "/livez", host("attacker.example"), http.StatusMisdirectedRequest},
-	{"0.0.0.0", "GET", "/livez", host("0.0.0.0"), http.StatusMisdirectedRequest},
-	{"内网名 internal name", "GET", "/livez", host("till.local"), http.StatusMisdirectedRequest},
-	{"外站来源 foreign origin", "POST", "/v1/settlements", header("Origin", "https://attacker.example"), http.StatusForbidden},
-	{"空来源 null origin", "POST", "/v1/settlements", header("Origin", "null"), http.StatusForbidden},
-	{"外站引用 foreign referer", "GET", "/v1/reader", header("Referer", "https://attacker.example/page"), http.StatusForbidden},
-	{"来源前缀 origin that only begins right", "GET", "/livez", header("Origin", "http://127.0.0.1.attacker.example"), http.StatusForbidden},
-	{"跨站预检 preflight", "OPTIONS", "/v1/settlements", header("Origin", "https://attacker.example"), http.StatusForbidden},
-	{"简单请求 simple cross-site post", "POST", "/v1/settlements", header("Content-Type", "text/plain"), http.StatusUnauthorized},
-	{"未知路径 unknown path without a token", "GET", "/v1/nothing", nil, http.StatusUnauthorized},
+	{6, "无令牌 no token", "GET", "/v1/reader", nil, http.StatusUnauthorized},
+	{6, "猜令牌 guessed token", "GET", "/v1/reader", bearer("gj_guess"), http.StatusUnauthorized},
+	{2, "DNS 重绑定 rebound host", "GET", "/v1/reader", host("attacker.example"), http.StatusMisdirectedRequest},
+	{2, "DNS 重绑定 rebound host on an open path", "GET", "/livez", host("attacker.example"), http.StatusMisdirectedRequest},
+	{9, "0.0.0.0", "GET", "/livez", host("0.0.0.0"), http.StatusMisdirectedRequest},
+	{2, "内网名 internal name", "GET", "/livez", host("till.local"), http.StatusMisdirectedRequest},
+	{3, "外站来源 foreign origin", "POST", "/v1/settlements", header("Origin", "https://attacker.example"), http.StatusForbidden},
+	{3, "空来源 null origin", "POST", "/v1/settlements", header("Origin", "null"), http.StatusForbidden},
+	{3, "外站引用 foreign referer", "GET", "/v1/reader", header("Referer", "https://attacker.example/page"), http.StatusForbidden},
+	{5, "来源前缀 origin that only begins right", "GET", "/livez", header("Origin", "http://127.0.0.1.attacker.example"), http.StatusForbidden},
+	{3, "跨站预检 preflight", "OPTIONS", "/v1/settlements", header("Origin", "https://attacker.example"), http.StatusForbidden},
+	{8, "简单请求 simple cross-site post", "POST", "/v1/settlements", header("Content-Type", "text/plain"), http.StatusUnauthorized},
+	{7, "自己的来源、没有令牌 own origin without a token", "POST", "/v1/settlements", ownOrigin, http.StatusUnauthorized},
+	{8, "用 GET 改动 a change by GET", "GET", "/v1/settlements", nil, http.StatusUnauthorized},
+	{7, "未知路径 unknown path without a token", "GET", "/v1/nothing", nil, http.StatusUnauthorized},
 }
 
 func bearer(token string) func(*http.Request) { return header("Authorization", "Bearer "+token) }
@@ -319,12 +329,15 @@ func (k *checker) attack(ctx context.Context) {
 		return
 	}
 	for _, a := range attacks {
-		k.try(ctx, a.what, func(ctx context.Context) (string, error) {
+		k.try(ctx, fmt.Sprintf("%2d %s", a.row, a.what), func(ctx context.Context) (string, error) {
 			status, err := k.probe(ctx, a.method, a.path, a.change)
 			if err == nil && status != a.want {
 				err = fmt.Errorf("应答 %d，应为 %d，请更新软件并联系技术支持 / answered %d, must be %d", status, a.want, status, a.want)
 			}
 			return fmt.Sprintf("已拒绝 refused (%d)", status), err
 		})
+	}
+	for _, d := range defences {
+		k.try(ctx, fmt.Sprintf("%2d %s", d.row, d.what), func(ctx context.Context) (string, error) { return d.check(k, ctx) })
 	}
 }

@@ -55,13 +55,14 @@ func TestCheckBesideARunningDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"✓ 守护进程 daemon", "– 读卡器 reader", "✓ 医保中心 centre", "✓ 账本 ledger", "一切正常"} {
+	for _, want := range []string{"✓ 守护进程 daemon", "– 读卡器 reader", "✓ 医保中心 centre", "✓ 账本 ledger", "一切正常", "gongjid " + version, "地区 region 430100",
+		"✓ 上报 outbox         全部已上报", "✓ 告警 warnings"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
 	out, err = runCheck(t, "--config", file, "--security")
-	if err != nil || strings.Count(out, "✓") != len(attacks) {
+	if err != nil || strings.Count(out, "✓") != len(attacks)+len(defences)-1 || !strings.Contains(out, "– 14") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -43,6 +43,7 @@ two relatives, report accepted upstream, one line returned, a stranger's card re
 	cmd.Flags().BoolVar(&once, "once", false, "run one scripted purchase and exit")
 	cmd.Flags().StringVar(&o.dir, "dir", "", "keep everything in this directory (default: a temporary one)")
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:7311", "address of the API and the console")
+	cmd.Flags().StringArrayVar(&o.origins, "allow-origin", nil, "origin of a POS page that may call the API, such as http://127.0.0.1:8000")
 	cmd.Flags().StringVar(&o.region, "region", "430100", "region whose policy decides")
 	return cmd
 }

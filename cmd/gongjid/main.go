@@ -34,6 +34,8 @@ func execute(args []string) int {
 		return 0
 	case errors.Is(err, errSilent):
 		return 1
+	case errors.Is(err, errUnsent):
+		return 3
 	}
 	fmt.Fprintln(os.Stderr, "gongjid:", err)
 	if errors.Is(err, errUsage) {
@@ -62,9 +64,10 @@ Start with:  gongjid demo`,
 		return fmt.Errorf("%w: %w; see '%s --help'", errUsage, err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		demoCommand(), runCommand(), checkCommand(), readCommand(), verifyCommand(),
-		posCommand(), policyCommand(), simulateCommand(), versionCommand(),
+		demoCommand(), runCommand(), checkCommand(), readCommand(), verifyCommand(), importCommand(), exportCommand(), reconcileCommand(), backupCommand(), restoreCommand(), outboxCommand(), manCommand(),
+		posCommand(), policyCommand(), errorsCommand(), simulateCommand(), versionCommand(),
 	)
+	root.AddCommand(serviceCommands()...)
 	wantArguments(root)
 	return root
 }
@@ -85,9 +88,11 @@ func wantArguments(cmd *cobra.Command) {
 }
 
 // needFlag reports a mandatory flag that is missing.
-func needFlag(cmd *cobra.Command, name string) error {
-	if f := cmd.Flags().Lookup(name); f == nil || f.Value.String() == "" {
-		return fmt.Errorf("%w: --%s is needed; see '%s --help'", errUsage, name, cmd.CommandPath())
+func needFlag(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); f == nil || f.Value.String() == "" {
+			return fmt.Errorf("%w: --%s is needed; see '%s --help'", errUsage, name, cmd.CommandPath())
+		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ var contractMetrics = []string{
 	"outbox_oldest_unsent_timestamp_seconds ", "outbox_unknown ", "ledger_snapshot_timestamp_seconds ", `upstream_requests_total{infno="2102"`,
 	"upstream_last_success_timestamp_seconds ", "offline_mode ", "attention_items{", "at_risk_yuan ", "reconcile_differences ", "api_rejected_requests_total{",
 	"commit_batch_size_bucket{", "chain_verified_timestamp_seconds ", "clock_jump_total ", "build_info{",
+	`warning{code="READER_DOWN",severity="warning"} 0`, "ready 1", "disk_free_bytes ",
 }
 
 func scrape(t *testing.T, s *sandbox) string {

@@ -22,7 +22,7 @@ func policyCommand() *cobra.Command {
 		Use:   "policy",
 		Short: "Show, check and test region policies",
 	}
-	group.AddCommand(policyShowCommand(), policyCheckCommand(), policyTestCommand(), policyRequirementsCommand())
+	group.AddCommand(policyShowCommand(), policyCheckCommand(), policyTestCommand(), policyRequirementsCommand(), policyGuidanceCommand())
 	return group
 }
 

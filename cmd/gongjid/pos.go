@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -52,7 +53,7 @@ func posAdd(open tokenOpener) *cobra.Command {
 				return err
 			}
 			token, err := tokens.Add(args[0], localapi.Role(role))
-			if err != nil {
+			if err := errors.Join(err, giveBack(dataFlag(cmd))); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), token)
@@ -60,7 +61,7 @@ func posAdd(open tokenOpener) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&role, "role", string(localapi.Cashier), "cashier or manager")
+	cmd.Flags().StringVar(&role, "role", string(localapi.Cashier), "cashier, manager or kiosk (sees the card holder's own accounts and nothing else)")
 	return cmd
 }
 
@@ -95,7 +96,7 @@ func posRevoke(open tokenOpener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := tokens.Revoke(args[0]); err != nil {
+			if err := errors.Join(tokens.Revoke(args[0]), giveBack(dataFlag(cmd))); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s 的令牌已作废 / revoked\n", args[0])
@@ -104,13 +105,15 @@ func posRevoke(open tokenOpener) *cobra.Command {
 	}
 }
 
+func dataFlag(cmd *cobra.Command) string { return cmd.Flags().Lookup("data").Value.String() }
+
 // makeDataDir makes the data directory of a daemon that has not run yet, and says so: the token is good for a daemon
 // with exactly this directory.
 func makeDataDir(cmd *cobra.Command) error {
 	if err := needFlag(cmd, "data"); err != nil {
 		return err
 	}
-	dir := cmd.Flags().Lookup("data").Value.String()
+	dir := dataFlag(cmd)
 	if found, err := ledger.Exists(dir); err == nil && !found {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s 里还没有账本；请核对与配置 data 一致 / no ledger there yet; it must be the data of the configuration\n", dir)
 	}

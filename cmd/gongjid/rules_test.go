@@ -41,15 +41,20 @@ var rooms = []room{
 	{"sync", []string{"settle"}, []string{
 		"github.com/prometheus/client_golang", "github.com/cenkalti/backoff/v5", "github.com/emmansun/gmsm",
 		"github.com/shopspring/decimal", "aead.dev/minisign"}}, // amounts, prices and ratios of the wire are decimal text
+	{"sync/relay", []string{"settle", "sync/nhsa", "sync/feed"}, []string{
+		"github.com/prometheus/client_golang", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/nats-io/nuid"}},
+	{"sync/centre/pgstore", []string{"settle", "sync"}, []string{"github.com/jackc/pgx/v5", "github.com/prometheus/client_golang"}},
 	{"daemon", []string{"config", "cardreader", "settle", "sync"}, []string{
 		"github.com/prometheus/client_golang", "github.com/danielgtaylor/huma/v2", "golang.org/x/sys",
 		"github.com/coreos/go-systemd/v22", "golang.org/x/text"}},
 	{"daemon/session", []string{"cardreader", "settle"}, []string{"github.com/prometheus/client_golang"}},
-	{"daemon/localapi", []string{"daemon/session", "cardreader", "settle"}, []string{
+	{"daemon/records", []string{"settle"}, []string{
+		"github.com/xuri/excelize/v2", "github.com/signintech/gopdf", "golang.org/x/text"}},
+	{"daemon/localapi", []string{"daemon/session", "daemon/records", "cardreader", "settle"}, []string{
 		"github.com/prometheus/client_golang", "github.com/danielgtaylor/huma/v2", "golang.org/x/sys", "golang.org/x/text"}},
 	{"daemon/health", []string{"settle"}, []string{"github.com/prometheus/client_golang", "golang.org/x/sys"}},
 	{"daemon/console", []string{"settle"}, nil},
-	{"cmd/gongji-centre", []string{"sync", "config", "settle"}, []string{"github.com/spf13/cobra"}},
+	{"cmd/gongji-centre", []string{"sync", "config", "settle"}, []string{"github.com/spf13/cobra", "github.com/prometheus/client_golang"}},
 	{"cmd/gongji-bench", []string{""}, []string{""}},
 	{"cmd/gongjid", []string{""}, []string{""}},
 }
@@ -58,6 +63,7 @@ var rooms = []room{
 var onlyImporter = map[string]string{
 	"github.com/tarm/serial":           "cardreader/serialport",
 	"github.com/mattn/go-sqlite3":      "settle/ledger",
+	"github.com/jackc/pgx/v5":          "sync/centre/pgstore",
 	"github.com/creack/pty":            "cardreader/virtual",
 	"github.com/danielgtaylor/huma/v2": "daemon/localapi",
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,9 @@ type sandboxOptions struct {
 	log                 *slog.Logger
 	clock               func() time.Time // of daemon and centre; nil: time.Now
 	faults              centre.Faults    // what goes wrong at the centre; nil: nothing
+	authority           string           // upstream.authority; empty: the default
+	origins             []string         // listen.allow_origins: pages of a POS that may call
+	trusted             []string         // import.trusted_keys
 }
 
 func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
@@ -176,11 +180,14 @@ func (s *sandbox) config(o sandboxOptions) (*config.Config, error) {
 	c.Region = o.region
 	c.Venue = config.Venue{Code: "P43010000001", Name: "示例大药房", Kind: "pharmacy", Area: "430100", AgreementUntil: nextYearEnd()}
 	c.Listen = config.Listen{API: o.listen, Metrics: "127.0.0.1:0"}
+	c.AllowOrigins = o.origins
+	c.Import.TrustedKeys = o.trusted
 	c.Reader = config.Reader{Name: "counter-1", Kind: "gempc", Port: s.reader.Path()}
 	c.IDReader = config.Reader{Name: "id-1", Kind: "sdt", Port: s.id.Path()}
 	c.Scanner = config.Reader{Name: "scanner-1", Kind: "scanner", Port: s.gun.Path()}
 	c.Upstream.URL = s.centre.url()
 	c.Upstream.Timeout = 5 * time.Second
+	c.Upstream.Authority = cmp.Or(o.authority, c.Upstream.Authority)
 	c.Upstream.Feed.Interval = 5 * time.Second
 	c.Upstream.Extensions = []string{"feed", "expected_split", "trace"}
 	return c, c.Validate()

@@ -96,8 +96,14 @@ type counter struct {
 // sentinel notes violations of the content policy from the page's first moment.
 const sentinel = `window.violations = []; document.addEventListener("securitypolicyviolation", (e) => violations.push(e.violatedDirective + " " + e.blockedURI));`
 
-// open shows the page; the fragment is what follows # in the address.
+// open shows the page of a till; the fragment is what follows # in the address.
 func open(t *testing.T, f *till, fragment string) *counter {
+	t.Helper()
+	return openAt(t, f.url(), fragment)
+}
+
+// openAt shows the page at an address.
+func openAt(t *testing.T, address, fragment string) *counter {
 	t.Helper()
 	c := &counter{t: t}
 	ctx, cancel := chromedp.NewContext(startBrowser(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(c.listen))
@@ -115,7 +121,6 @@ func open(t *testing.T, f *till, fragment string) *counter {
 		t.Fatal(err)
 	}
 	c.do(chromedp.EmulateViewport(1366, 768))
-	address := f.url()
 	if fragment != "" {
 		address += "#" + fragment
 	}
@@ -228,7 +233,13 @@ func (c *counter) sees(selector string, parts ...string) {
 // ready waits until the settle button can be pressed.
 func (c *counter) ready() {
 	c.t.Helper()
-	waitFor(c.t, "the settle button", func() bool { return c.count("#settle:enabled") == 1 })
+	for deadline := time.Now().Add(10 * time.Second); c.count("#settle:enabled") != 1; {
+		if time.Now().After(deadline) {
+			c.shot("failed")
+			c.t.Fatalf("the bill cannot be settled:\n%s", c.text("#split"))
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks
+	}
 }
 
 // click presses the mouse on an element; one that is drawn anew between being found and being pressed is found again.
@@ -273,9 +284,11 @@ func (c *counter) shot(name string) {
 
 // key names for the tests.
 const (
-	f1, f2, f4, f7, f8, f9 = kb.F1, kb.F2, kb.F4, kb.F7, kb.F8, kb.F9
-	enter                  = kb.Enter
-	escape                 = kb.Escape
+	f1, f2, f3, f4, f6 = kb.F1, kb.F2, kb.F3, kb.F4, kb.F6
+	f7, f8, f9, f10    = kb.F7, kb.F8, kb.F9, kb.F10
+	enter              = kb.Enter
+	escape             = kb.Escape
+	arrowDown          = kb.ArrowDown
 )
 
 // focus puts the focus on an element; resize gives the tab another size.

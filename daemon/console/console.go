@@ -1,5 +1,8 @@
 // Package console is the page at /console/ that a cashier looks at all day: the card in the reader, a bill, how it would
-// be split and why, settling, and what became of it.
+// be split and why, settling, and what became of it. Beside the counter it has pages, chosen in a menu: today's
+// settlements with slips and returns, accounts and bindings of the card in the reader, a relative's contribution, the
+// region's guidance and the daemon's health; and for a manager records, reports, reconciliation, the work list and signed
+// files.
 //
 // The page is embedded, needs no network but loopback, and is a client of the daemon's own HTTP API like any till: what
 // it shows came through GET and POST /v1/… with a bearer token. The files themselves hold nothing secret and are open;
@@ -7,7 +10,7 @@
 //
 // # Decisions
 //
-// No framework: the page is a dozen small modules that a browser runs as they are, so nothing is built, nothing is
+// No framework: the page is some small modules that a browser runs as they are, so nothing is built, nothing is
 // fetched, and the strict content policy needs no exception. They keep to what browsers of 2022 know (Chromium 100), since
 // tills on old Windows never get newer ones.
 //
@@ -16,6 +19,12 @@
 //
 // The page makes one sale_id for each bill and keeps it until the bill is done, whatever happens in between, so that a
 // lost answer can be asked for again and can never become a second settlement.
+//
+// A page is offered where the daemon's own OpenAPI document has the routes that it needs, and a manager's page to a manager's
+// token only, so no entry of the menu leads nowhere. Each page is one module under static/pages.
+//
+// Whatever changes something outside a sale takes two steps: first the fields, then in plain words what will be sent. Where
+// the daemon can, it checks the request at the first step and gives a digest, which the second step sends back.
 //
 // Events are read as a stream with fetch, since the browser's EventSource cannot send the token in a header. An event
 // only tells the page to look again; what it shows is always a whole answer of the API, so a lost event loses nothing.

@@ -113,7 +113,7 @@ func TestPageHoldsNoInlineCode(t *testing.T) {
 		}
 	}
 	for path, f := range files {
-		text := string(f.data)
+		text := strings.ReplaceAll(string(f.data), "http://www.w3.org/2000/svg", "") // a name, not an address
 		if strings.Contains(text, "innerHTML") || strings.Contains(text, "localStorage") || strings.Contains(text, "sessionStorage") || strings.Contains(text, "document.cookie") {
 			t.Errorf("%s writes markup or keeps state in the browser", path)
 		}
@@ -126,17 +126,24 @@ func TestPageHoldsNoInlineCode(t *testing.T) {
 // TestWordsAreComplete: every key that the page uses has words, and every word is used.
 func TestWordsAreComplete(t *testing.T) {
 	words := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)(?:^  |\], |^    )(\w+): \[`).FindAllStringSubmatch(string(files[Prefix+"words.js"].data), -1) {
+	for _, m := range regexp.MustCompile(`(?m)(?:^  |\], |^    )(\w+): \[`).FindAllStringSubmatch(string(files[Prefix+"words.js"].data)+string(files[Prefix+"words_pages.js"].data), -1) {
+		if words[m[1]] {
+			t.Errorf("the words %q are written twice", m[1])
+		}
 		words[m[1]] = true
 	}
-	if len(words) < 120 {
+	if len(words) < 300 {
 		t.Fatalf("found %d words", len(words))
 	}
 	used := map[string]bool{}
-	use := regexp.MustCompile("\\bt\\(\"(\\w+)\"|data-t=\"(\\w+)\"|\"data-t\": \"(\\w+)\"|data-label=\"(\\w+)\"|data-hint=\"(\\w+)\"|\"data-hint\": \"(\\w+)\"")
+	use := regexp.MustCompile("\\bt\\(\"(\\w+)\"|data-t=\"(\\w+)\"|\"data-t\": \"(\\w+)\"|data-label=\"(\\w+)\"|data-hint=\"(\\w+)\"|\"data-hint\": \"(\\w+)\"|" +
+		"\\b(?:panel|button|field|choose|tick|small)\\(\"(\\w+)\"|\\[\"\\w*\", \"\", \"(\\w+)\"\\]|\\[\"(\\w+)\", \"[a-z -]*\", (?:\\(\\w*\\) =>|[a-z]+\\])")
 	prefix := regexp.MustCompile("`([a-z]+_)\\$\\{")
 	var families []string
 	for path, f := range files {
+		if strings.HasPrefix(path, Prefix+"self/") { // the self-service page has words of its own
+			continue
+		}
 		for _, m := range use.FindAllStringSubmatch(string(f.data), -1) {
 			used[strings.Join(m[1:], "")] = true
 			if key := strings.Join(m[1:], ""); !words[key] {
@@ -156,6 +163,32 @@ func TestWordsAreComplete(t *testing.T) {
 			t.Errorf("nobody uses the words %q", word)
 		}
 	}
+}
+
+// TestWordsOfTheSelfServicePage: the same of its own words, both languages.
+func TestWordsOfTheSelfServicePage(t *testing.T) {
+	words := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)(?:^  |\], )(\w+): \["[^"]+", "[^"]+"`).FindAllStringSubmatch(string(files[Prefix+"self/words.js"].data), -1) {
+		words[m[1]] = true
+	}
+	page := string(files[Prefix+"self/self.js"].data)
+	for _, m := range regexp.MustCompile(`\bt\("(\w+)"|\bmessage\(("\w+"(?:, "\w+")?)`).FindAllStringSubmatch(page, -1) {
+		for _, key := range regexp.MustCompile(`\w+`).FindAllString(m[1]+" "+m[2], -1) {
+			if !words[key] {
+				t.Errorf("%q has no words", key)
+			}
+		}
+	}
+	for word := range words {
+		if !strings.Contains(page, `"`+word+`"`) && settleStatementKinds[word] == "" {
+			t.Errorf("nobody uses the words %q", word)
+		}
+	}
+}
+
+// settleStatementKinds are the kinds of rows of a statement, whose words the page finds by the daemon's own names.
+var settleStatementKinds = map[string]settle.StatementKind{
+	"own": settle.StatementOwn, "giver": settle.StatementRelative, "premium": settle.StatementPremium, "return": settle.StatementBack, "adjust": settle.StatementAdjusted,
 }
 
 // TestRelationsAreTurnedRound: the API says what the patient is to the giver, the page what the giver is to the patient.

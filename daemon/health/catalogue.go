@@ -23,6 +23,7 @@ const (
 	StoreFull       Code = "STORE_FULL"
 	AgreementEnds   Code = "AGREEMENT_ENDS"
 	TokensBroken    Code = "TOKENS_BROKEN"
+	FilesLow        Code = "FILES_LOW"
 )
 
 // Severity says how much a warning matters to the counter.
@@ -98,6 +99,13 @@ var Kinds = map[Code]Kind{
 		Text:     Words{"最近一次写入因磁盘已满而失败，没有扣款。", "The last write failed because the disk is full; nothing was settled."},
 		Cause:    Words{"日志、备份或其他软件占满磁盘。", "Logs, backups or other software have filled the disk."},
 		Remedy:   Words{"立即清理磁盘；不要删除账本文件夹里的任何文件。腾出空间后再结算一次即恢复。", "Free space now; never delete anything inside the ledger's folder. The next settlement that succeeds clears this."},
+	},
+	FilesLow: {
+		Severity: Warning,
+		Title:    Words{"打开的文件和连接快到上限", "Nearly out of open files"},
+		Text:     Words{"已打开 {open} 个，上限 {limit}；到上限后新的收银台连不上。", "{open} are open of {limit}; at the limit no further till can connect."},
+		Cause:    Words{"有程序反复连接而不断开，或系统给服务的上限太低。", "A program that connects again and again without hanging up, or too low a limit for the service."},
+		Remedy:   Words{"关闭多余的收银程序；或提高 LimitNOFILE 后重启服务。已结算的不受影响。", "Close the programs that are too many, or raise LimitNOFILE and restart the service. What is settled is not affected."},
 	},
 	ClockJump: {
 		Severity: Warning,

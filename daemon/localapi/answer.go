@@ -97,9 +97,14 @@ type SettlementAnswer struct {
 	MedType      string    `json:"med_type"`
 	Holder       string    `json:"holder" doc:"Masked name of the patient"`
 	SplitAnswer
-	ReceiptNo string         `json:"receipt_no"`
-	Digest    string         `json:"digest"`
-	Returned  ReturnedAnswer `json:"returned"`
+	Lines     []RecordLineAnswer `json:"lines" doc:"As they were sold, and what of each is still sold"`
+	ReceiptNo string             `json:"receipt_no"`
+	Digest    string             `json:"digest"`
+	Returned  ReturnedAnswer     `json:"returned"`
+
+	Adjustments    []AdjustmentAnswer `json:"adjustments,omitempty" doc:"What changed of the split after the sale, oldest first. The amounts above are those that stand now; postings are those of the sale"`
+	CashDifference *Yuan              `json:"cash_difference,omitempty" doc:"Still to be collected from the patient; negative: to be paid back"`
+	CashLost       *Yuan              `json:"cash_written_off,omitempty" doc:"Part of cash_due that the shop bears"`
 }
 
 // ReturnAnswer is a booked reversal or refund.
@@ -116,6 +121,7 @@ type ReturnAnswer struct {
 	OwnBack      Yuan                 `json:"own_back"`
 	SharedBack   Yuan                 `json:"shared_back"`
 	CashBack     Yuan                 `json:"cash_back" doc:"Hand this to the patient"`
+	CashOffset   *Yuan                `json:"cash_offset,omitempty" doc:"Cash of the return that the patient had never paid; it is in total and not in cash_back"`
 	Postings     []PostingAnswer      `json:"postings"`
 	State        string               `json:"state" doc:"Of the settlement afterwards"`
 	Report       string               `json:"report"`
@@ -197,9 +203,10 @@ func settlementAnswer(x *settle.Settlement) SettlementAnswer {
 	answer := SettlementAnswer{
 		SettlementID: x.ID, SaleID: x.Sale.ID, State: x.State(), Report: string(reportOf(x.Report)), At: x.At.In(settle.Beijing), Day: x.Day.String(),
 		POS: x.Sale.POS, Terminal: x.Sale.Terminal, Operator: x.Sale.Operator.ID, MedType: x.Sale.MedType, Holder: x.Presence.MaskedHolder,
-		SplitAnswer: splitAnswer(x.Figures, x.Postings, x.Skipped, &x.Plan), ReceiptNo: x.ReceiptNo, Digest: x.Digest,
+		SplitAnswer: splitAnswer(x.Standing(), x.Postings, x.Skipped, &x.Plan), Lines: linesOf(x), ReceiptNo: x.ReceiptNo, Digest: x.Digest,
 		Returned: returnedAnswer(&x.Refunded),
 	}
+	answer.adjusted(x)
 	answer.Policy, answer.LedgerAgeS = PolicyAnswer(x.Policy), int64(x.LedgerAge.Seconds())
 	answer.Offline, answer.AtRisk = x.Offline, yuan(x.AtRisk)
 	return answer
@@ -216,8 +223,11 @@ func returnAnswer(x *settle.Return) ReturnAnswer {
 	answer := ReturnAnswer{
 		SettlementID: x.Settlement, At: x.At.In(settle.Beijing), Operator: x.Operator.ID, Reason: x.Reason, Lines: make([]ReturnedLineAnswer, len(x.Lines)),
 		Total: yuan(x.Figures.Total), FundBack: yuan(x.Figures.Fund), OwnBack: yuan(x.Figures.Own), SharedBack: yuan(x.Figures.Shared),
-		CashBack: yuan(x.Figures.Cash), Postings: postingAnswers(x.Postings, nil), State: string(x.State), Report: string(reportOf(x.Report)),
+		CashBack: yuan(x.Figures.Cash - x.CashOffset), Postings: postingAnswers(x.Postings, nil), State: string(x.State), Report: string(reportOf(x.Report)),
 		ReceiptNo: x.ReceiptNo,
+	}
+	if x.CashOffset != 0 {
+		answer.CashOffset = yuanOf(x.CashOffset)
 	}
 	for i := range answer.Postings {
 		answer.Postings[i].Why = whyPot(x.Postings[i].Pot)

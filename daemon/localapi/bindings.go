@@ -2,6 +2,7 @@ package localapi
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -36,7 +37,11 @@ type BindingAnswer struct {
 	BoundAt   string       `json:"bound_at"`
 	ValidFrom string       `json:"valid_from"`
 	ValidTo   string       `json:"valid_to,omitempty" doc:"Last day; left out: open end"`
-	State     string       `json:"state" enum:"active,not_yet,expired"`
+	State     string       `json:"state" enum:"active,not_yet,expired,ended"`
+	EndReason string       `json:"end_reason,omitempty" enum:"death,insurance_moved,insurance_ended" doc:"It ended by itself, as the region's policy says"`
+	EndedBy   string       `json:"ended_by,omitempty" enum:"ledger,centre" doc:"centre: the centre has ended it too"`
+	Message   string       `json:"message,omitempty" doc:"Chinese, for the cashier: why it ended"`
+	MessageEN string       `json:"message_en,omitempty" doc:"The same in English"`
 	Limit     *LimitAnswer `json:"limit,omitempty"`
 	Quota     *QuotaAnswer `json:"quota,omitempty"`
 }
@@ -48,25 +53,36 @@ type BindingsAnswer struct {
 	Requests []RequestAnswer `json:"requests" doc:"Nothing in them counts yet"`
 }
 
+// NoticeAnswer is a notice that was read before a request.
+type NoticeAnswer struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	ReadBy  string `json:"read_by" enum:"giver,operator"`
+}
+
 // RequestAnswer is a request for a binding, its change or its end.
 type RequestAnswer struct {
-	RequestID   string    `json:"request_id"`
-	Action      string    `json:"action" enum:"bind,unbind,reorder,limit"`
-	BindingID   string    `json:"binding_id,omitempty"`
-	Giver       string    `json:"giver" doc:"Masked name"`
-	Beneficiary string    `json:"beneficiary" doc:"Masked name"`
-	Relation    string    `json:"relation"`
-	Rank        int       `json:"rank,omitempty"`
-	Limit       *Yuan     `json:"limit,omitempty" doc:"Shown to who asked and to a manager"`
-	ValidFrom   string    `json:"valid_from,omitempty"`
-	ValidTo     string    `json:"valid_to,omitempty"`
-	EndReason   string    `json:"end_reason,omitempty"`
-	State       string    `json:"state" enum:"pending,confirmed,refused" doc:"Only what is confirmed counts"`
-	Answer      string    `json:"answer,omitempty" doc:"The centre's reason"`
-	Report      string    `json:"report" doc:"pending, accepted, unknown, refused or adjusted"`
-	At          time.Time `json:"at"`
-	POS         string    `json:"pos"`
-	Message     string    `json:"message" doc:"Chinese, for the cashier"`
+	RequestID     string        `json:"request_id"`
+	Action        string        `json:"action" enum:"bind,unbind,reorder,limit"`
+	BindingID     string        `json:"binding_id,omitempty"`
+	Giver         string        `json:"giver" doc:"Masked name"`
+	Beneficiary   string        `json:"beneficiary" doc:"Masked name"`
+	Relation      string        `json:"relation"`
+	Rank          int           `json:"rank,omitempty"`
+	Limit         *Yuan         `json:"limit,omitempty" doc:"Shown to who asked and to a manager"`
+	ValidFrom     string        `json:"valid_from,omitempty"`
+	ValidTo       string        `json:"valid_to,omitempty"`
+	EndReason     string        `json:"end_reason,omitempty"`
+	Notice        *NoticeAnswer `json:"notice,omitempty" doc:"The notice that was read"`
+	AuthMethod    string        `json:"auth_method,omitempty" doc:"How the giver was authenticated"`
+	Network       string        `json:"network,omitempty" doc:"Number of the household network"`
+	State         string        `json:"state" enum:"preview,pending,confirmed,refused" doc:"Only what is confirmed counts; a preview was not sent"`
+	ConfirmDigest string        `json:"confirm_digest,omitempty" doc:"Of a preview: to be sent back to confirm it"`
+	Answer        string        `json:"answer,omitempty" doc:"The centre's reason"`
+	Report        string        `json:"report,omitempty" doc:"pending, accepted, unknown, refused or adjusted"`
+	At            time.Time     `json:"at"`
+	POS           string        `json:"pos"`
+	Message       string        `json:"message" doc:"Chinese, for the cashier"`
 }
 
 // requestMessages say what became of a request.
@@ -74,6 +90,17 @@ var requestMessages = map[settle.RequestState]string{
 	settle.RequestPending:   "已提交，等待医保中心确认；确认后才生效。",
 	settle.RequestConfirmed: "医保中心已确认。",
 	settle.RequestRefused:   "医保中心未同意，请看原因。",
+}
+
+// previewMessage stands on what was checked and not sent.
+const previewMessage = "请本人核对以上内容，无误后确认；尚未提交。"
+
+// asked is an answer to a request: 200 to a preview, which created nothing.
+func asked[T any](body T, replayed, preview bool) *created[T] {
+	if preview {
+		return &created[T]{Status: http.StatusOK, Body: body}
+	}
+	return answered(body, replayed)
 }
 
 type bindingsOutput struct{ Body BindingsAnswer }
@@ -104,6 +131,13 @@ func bindingAnswer(b *settle.BindingView, manager bool) BindingAnswer {
 	if b.AsGiver {
 		answer.Role = "giver"
 	}
+	if b.End != nil {
+		answer.EndReason, answer.EndedBy = b.End.Reason, "ledger"
+		if b.End.ByCentre {
+			answer.EndedBy = "centre"
+		}
+		answer.Message, answer.MessageEN = b.End.Words.Message+b.End.Words.Hint, b.End.Words.English
+	}
 	if !b.AsGiver && !manager {
 		return answer
 	}
@@ -127,6 +161,14 @@ func requestAnswer(r *settle.RequestView, c *call) RequestAnswer {
 		State: string(r.State), Answer: r.Answer, Report: string(reportOf(r.Report)), At: r.At.In(settle.Beijing), POS: r.POS,
 		Message: requestMessages[r.State],
 	}
+	answer.AuthMethod, answer.Network, answer.ConfirmDigest = r.AuthMethod, r.Network, r.ConfirmDigest
+	if r.Notice.ID != "" {
+		notice := NoticeAnswer(r.Notice)
+		answer.Notice = &notice
+	}
+	if r.ConfirmDigest != "" {
+		answer.State, answer.Report, answer.Message = "preview", "", previewMessage
+	}
 	if r.Limit.Set && (c.manager() || r.POS == c.token.Name) {
 		answer.Limit = yuanOf(r.Limit.Max)
 	}
@@ -139,7 +181,8 @@ type bindInput struct{ Body session.BindRequest }
 func (in *bindInput) Resolve(huma.Context) []error { return fieldErrors(in.Body.Check()) }
 
 func (s *Server) addBind(op huma.Operation) {
-	op.Description = "Checked against the region's policy, sent to the centre, and counted only when the centre has confirmed it."
+	op.Description = "Checked against the region's policy, sent to the centre, and counted only when the centre has confirmed it. " +
+		"With preview, 200 with what would be sent and its confirm_digest; nothing is written."
 	register(s, creates[RequestAnswer](s, op), func(ctx context.Context, in *bindInput) (*created[RequestAnswer], error) {
 		c := callOf(ctx)
 		in.Body.POS = c.token.Name
@@ -147,7 +190,7 @@ func (s *Server) addBind(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		return answered(requestAnswer(&view, c), replayed), nil
+		return asked(requestAnswer(&view, c), replayed, in.Body.Preview), nil
 	})
 }
 
@@ -168,7 +211,7 @@ func (s *Server) addChangeBinding(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		return answered(requestAnswer(&view, c), replayed), nil
+		return asked(requestAnswer(&view, c), replayed, in.Body.Preview), nil
 	})
 }
 
@@ -189,7 +232,7 @@ func (s *Server) addEndBinding(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		return answered(requestAnswer(&view, c), replayed), nil
+		return asked(requestAnswer(&view, c), replayed, in.Body.Preview), nil
 	})
 }
 

@@ -15,6 +15,7 @@ type call struct {
 	route string      // pattern, for the log
 	code  settle.Code // of the problem answered, for the log
 	ask   func() Guidance
+	peer  peer // of a Unix socket
 }
 
 type callKey struct{}

@@ -52,6 +52,14 @@ type ExplanationAnswer struct {
 	Trials       []TrialAnswer     `json:"trials"`
 	Cash         []UnpayableAnswer `json:"cash" doc:"The lines that no account may pay, then the cash as a whole"`
 	CashDue      Yuan              `json:"cash_due"`
+	Adjustments  []AdjustedAnswer  `json:"adjustments,omitempty" doc:"What changed of the split after the sale, oldest first"`
+}
+
+// AdjustedAnswer is why a split was changed after the sale.
+type AdjustedAnswer struct {
+	Message string `json:"message" doc:"Chinese"`
+	English string `json:"english" doc:"For the integrator"`
+	RuleAnswer
 }
 
 type explanationOutput struct{ Body ExplanationAnswer }
@@ -67,7 +75,7 @@ func (s *Server) addExplanation(op huma.Operation) {
 			return nil, err
 		}
 		answer := s.explain(explained, partiesOf(&found), found.Policy, callOf(ctx).manager())
-		answer.SettlementID, answer.CashDue = found.ID, yuan(found.Figures.Cash)
+		answer.SettlementID, answer.CashDue = found.ID, yuan(found.Standing().Cash)
 		return &explanationOutput{Body: answer}, nil
 	})
 }
@@ -78,6 +86,10 @@ func (s *Server) explain(explained []settle.Explanation, parties map[settle.Pers
 	for i := range explained {
 		e := &explained[i]
 		rule := s.ruleAnswer(policy, e)
+		if e.Rule == settle.RuleAdjusted {
+			answer.Adjustments = append(answer.Adjustments, AdjustedAnswer{e.Chinese, e.English, rule})
+			continue
+		}
 		if e.Account == "" {
 			answer.Cash = append(answer.Cash, UnpayableAnswer{
 				Line: e.Line, Amount: yuan(e.Payable), Reason: e.Reason, Message: e.Chinese, English: e.English, RuleAnswer: rule,

@@ -435,3 +435,98 @@ func (r *rig) familyDay() {
 	r.do("DELETE", "/v1/bindings/"+Patient.IDNumber, `{"request_id": "Q5", "terminal": "counter-1", "operator": {"id": "1"}}`, nil)
 	r.do("GET", "/v1/attention", "", as(r.manager))
 }
+
+// What was shown in a preview is what is sent, or nothing is.
+func TestPreviewAndConfirmOverHTTP(t *testing.T) {
+	r := newFamilyRig(t)
+	r.reader.Insert(Stranger.Card())
+	ask := sibling("Q1")
+	ask.Preview = true
+	ask.Notice = &session.NoticeRequest{ID: "N", Version: "1", ReadBy: "giver"}
+	ask.Contact = &session.ContactRequest{Phone: "13800000001"}
+	post := func(want int) localapi.RequestAnswer {
+		t.Helper()
+		got := r.do(http.MethodPost, "/v1/bindings", encode(t, ask), nil)
+		var answer localapi.RequestAnswer
+		if err := json.Unmarshal(got.body, &answer); err != nil || got.StatusCode != want {
+			t.Fatalf("%d %s", got.StatusCode, got.body)
+		}
+		if strings.Contains(string(got.body), "13800000001") {
+			t.Errorf("the answer shows the contact: %s", got.body)
+		}
+		return answer
+	}
+	preview := post(http.StatusOK)
+	if preview.State != "preview" || preview.ConfirmDigest == "" || preview.Notice == nil || preview.AuthMethod != "card" || preview.Report != "" {
+		t.Errorf("preview %+v", preview)
+	}
+	if none := r.do(http.MethodGet, "/v1/requests/Q1", "", nil); none.StatusCode != http.StatusNotFound {
+		t.Errorf("the preview was booked: %d", none.StatusCode)
+	}
+	ask.Preview, ask.ConfirmDigest, ask.Rank = false, preview.ConfirmDigest, 5
+	if changed := r.do(http.MethodPost, "/v1/bindings", encode(t, ask), nil); changed.StatusCode != http.StatusUnprocessableEntity ||
+		!strings.Contains(string(changed.body), "E_CONFIRM_CHANGED") {
+		t.Errorf("another rank: %d %s", changed.StatusCode, changed.body)
+	}
+	ask.Rank = 3
+	if made := post(http.StatusCreated); made.State != "pending" || made.ConfirmDigest != "" {
+		t.Errorf("made %+v", made)
+	}
+	ask.ConfirmDigest, ask.Preview = strings.Repeat("0", 64), true
+	if both := r.do(http.MethodPost, "/v1/bindings", encode(t, ask), nil); both.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("preview and digest: %d", both.StatusCode)
+	}
+}
+
+// A cancellation is confirmed with what goes back.
+func TestPreviewOfACancellationOverHTTP(t *testing.T) {
+	r := newFamilyRig(t)
+	r.reader.Insert(Daughter.Card())
+	pay := session.PremiumRequest{
+		PremiumID: "P1", Terminal: "counter-1", Operator: operator, Beneficiary: relative(Patient), Year: 2026, Amount: "100.00",
+	}
+	if paid := r.do(http.MethodPost, "/v1/premiums", encode(t, pay), nil); paid.StatusCode != http.StatusCreated {
+		t.Fatalf("paid: %d %s", paid.StatusCode, paid.body)
+	}
+	cancel := session.CancelPremiumRequest{CancelID: "K1", Terminal: "counter-1", Operator: operator}
+	cancel.Preview = true
+	got := r.do(http.MethodPost, "/v1/premiums/P1/cancellation", encode(t, cancel), nil)
+	var preview localapi.CancellationAnswer
+	if err := json.Unmarshal(got.body, &preview); err != nil || got.StatusCode != http.StatusOK || preview.State != "preview" ||
+		preview.ConfirmDigest == "" || len(preview.Postings) != 1 {
+		t.Fatalf("preview: %d %s", got.StatusCode, got.body)
+	}
+	if paid, err := r.till.Premium(context.Background(), "P1"); err == nil && paid.State != "paid" {
+		t.Errorf("the preview cancelled: %+v", paid)
+	}
+	cancel.Preview, cancel.ConfirmDigest = false, preview.ConfirmDigest
+	if done := r.do(http.MethodPost, "/v1/premiums/P1/cancellation", encode(t, cancel), nil); done.StatusCode != http.StatusCreated ||
+		!strings.Contains(string(done.body), `"cancelled"`) {
+		t.Errorf("done: %d %s", done.StatusCode, done.body)
+	}
+}
+
+// A binding that ended by itself is shown with its reason.
+func TestEndedBindingOverHTTP(t *testing.T) {
+	r := newFamilyRig(t)
+	facts := Family(r.clock.Now())
+	facts.ID, facts.CentreTime = "F-2", r.clock.Now()
+	for i := range facts.People {
+		if facts.People[i].PsnNo == Daughter.PsnNo {
+			facts.People[i].Status = settle.StatusDeceased
+		}
+	}
+	if err := r.ledger.ApplySnapshot(context.Background(), facts); err != nil {
+		t.Fatal(err)
+	}
+	r.reader.Insert(Patient.Card())
+	mine, err := r.till.Bindings(context.Background(), "counter-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(mine.Bindings, func(b localapi.BindingAnswer) bool { return b.State == "ended" })
+	if at < 0 || mine.Bindings[at].EndReason != "death" || mine.Bindings[at].EndedBy != "ledger" ||
+		!strings.Contains(mine.Bindings[at].Message, "已故") || mine.Bindings[at].MessageEN == "" {
+		t.Errorf("bindings %+v", mine.Bindings)
+	}
+}

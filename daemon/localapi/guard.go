@@ -66,7 +66,7 @@ func (g *guard) setPort(port int) {
 
 // ServeHTTP lets a request through, or refuses it.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{id: newRequestID(), ask: g.s.guidance}
+	c := &call{id: newRequestID(), ask: g.s.guidance, peer: peerOf(r.Context())}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), callKey{}, c))
 	defer cancel()
 	r = r.WithContext(ctx)
@@ -76,6 +76,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.headers(answer.Header(), c.id)
 	if err := g.checkAddress(answer, r); err != nil {
 		g.refuse(answer, r, err)
+		return
+	}
+	if !g.s.admits(c.peer) {
+		g.refuse(answer, r, settle.NewError(settle.Forbidden, errPeer))
 		return
 	}
 	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
@@ -187,7 +191,7 @@ func (g *guard) authenticate(r *http.Request, c *call) error {
 	if !g.bucketOf(token.Name).take(now) {
 		return settle.NewError(settle.RateLimited, nil)
 	}
-	return nil
+	return confined(c)
 }
 
 func (g *guard) bucketOf(name string) *bucket {
@@ -254,7 +258,8 @@ func (g *guard) finish(w *recorder, r *http.Request, c *call, began time.Time) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || c.token.Name == "" {
 		return
 	}
-	g.s.o.Logger.Info("request", "request_id", c.id, "method", r.Method, "route", c.route, "pos", c.token.Name, "status", w.status,
+	g.s.audit(r, c, w.status)
+	g.s.o.Logger.Info("request", "request_id", c.id, "method", r.Method, "route", c.route, "pos", c.token.Name, "peer", c.peer.String(), "status", w.status,
 		"code", c.code, "took", g.s.o.Clock().Sub(began))
 }
 

@@ -38,6 +38,7 @@ type readyAnswer struct {
 	Body   struct {
 		Ready    bool      `json:"ready"`
 		Warnings []Warning `json:"warnings,omitempty"`
+		Loading  *Loading  `json:"loading,omitempty" doc:"With verbose, while a large snapshot is being loaded"`
 	}
 }
 
@@ -52,6 +53,11 @@ func (s *Server) addReadyz(op huma.Operation) {
 		answer.Body.Ready = ready
 		if in.verbose {
 			answer.Body.Warnings = warnings
+			if s.o.Loading != nil {
+				if progress, under := s.o.Loading(); under {
+					answer.Body.Loading = loading(progress)
+				}
+			}
 		}
 		return answer, nil
 	})

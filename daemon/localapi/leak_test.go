@@ -93,6 +93,11 @@ func (r *rig) goodDay() (settlement string) {
 			}
 		}
 		r.do("GET", "/v1/settlements/"+sold.SettlementID+"/receipt?format=text", "", as(token))
+		r.do("GET", "/v1/records?person="+Patient.IDNumber+"&limit=x&reveal=maybe", "", as(token))
+		r.do("GET", "/v1/reports?from=2026-01-01&to=2026-12-31&group_by=operator", "", as(token))
+		for _, kind := range []string{"records", "lines", "statement&person=" + Patient.IDNumber} {
+			r.do("GET", "/v1/exports?format=csv&kind="+kind, "", as(token))
+		}
 	}
 	return sold.SettlementID
 }

@@ -108,7 +108,7 @@ func newRig(t testing.TB, change func(*localapi.Options)) *rig {
 	r.cashier, r.manager = r.add("till", localapi.Cashier), r.add("office", localapi.Manager)
 	options := localapi.Options{
 		Session: s, Tokens: r.tokens, Health: r.health, Listen: "127.0.0.1:0", Logger: logger, Registerer: r.reg, Version: "test",
-		AllowOrigins: []string{"https://pos.example.com"}, Clock: time.Now,
+		AllowOrigins: []string{"https://pos.example.com"}, Clock: time.Now, Records: r.ledger,
 	}
 	if change != nil {
 		change(&options)

@@ -95,6 +95,9 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		"AttentionsAnswer":  r.do(http.MethodGet, "/v1/attention", "", as(r.manager)).body,
 		"RequestAnswer":     r.asked(),
 		"PremiumAnswer":     r.contributed(),
+		"RecordsAnswer":     r.do(http.MethodGet, "/v1/records", "", as(r.manager)).body,
+		"ReportAnswer":      r.do(http.MethodGet, "/v1/reports?from=2026-01-01&to=2026-12-31", "", as(r.manager)).body,
+		"StatementAnswer":   r.do(http.MethodGet, "/v1/people/me/statement", "", nil).body,
 		"ReceiptAnswer":     r.do(http.MethodGet, "/v1/settlements/"+sold.ID+"/receipt", "", nil).body,
 		"Problem":           r.do(http.MethodPost, "/v1/quotes", `{"tips": 1}`, nil).body,
 	} {

@@ -43,7 +43,9 @@ type CancellationAnswer struct {
 	ReceiptNo      string          `json:"receipt_no"`
 	Report         string          `json:"report"`
 	Postings       []PostingAnswer `json:"postings"`
-	State          string          `json:"state" enum:"paid,cancelled" doc:"Of the contribution afterwards"`
+	State          string          `json:"state" enum:"preview,paid,cancelled" doc:"Of the contribution afterwards; preview: nothing was written"`
+	ConfirmDigest  string          `json:"confirm_digest,omitempty" doc:"Of a preview: to be sent back to confirm it"`
+	Message        string          `json:"message,omitempty" doc:"Chinese, for the cashier"`
 }
 
 func premiumAnswer(p *settle.PremiumView) PremiumAnswer {
@@ -83,11 +85,15 @@ func whyPot(pot settle.Pot) string {
 }
 
 func cancellationAnswer(c *settle.PremiumCancel) CancellationAnswer {
-	return CancellationAnswer{
+	answer := CancellationAnswer{
 		CancellationID: c.ID, PremiumID: c.Premium.ID, Amount: yuan(c.Premium.Amount), Operator: c.Operator.ID, Reason: c.Reason,
 		ReceiptNo: c.ReceiptNo, Report: string(reportOf(c.Report)), Postings: payerPostings(c.Postings, c.Premium.Payer),
-		State: premiumAnswer(&c.Premium).State,
+		State: premiumAnswer(&c.Premium).State, ConfirmDigest: c.ConfirmDigest, Message: premiumAnswer(&c.Premium).Message,
 	}
+	if c.ConfirmDigest != "" {
+		answer.State, answer.Report, answer.Message = "preview", "", previewMessage
+	}
+	return answer
 }
 
 type premiumInput struct{ Body session.PremiumRequest }
@@ -125,7 +131,7 @@ func (s *Server) addCancelPremium(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		return answered(cancellationAnswer(&cancel), replayed), nil
+		return asked(cancellationAnswer(&cancel), replayed, in.Body.Preview), nil
 	})
 }
 
@@ -139,7 +145,7 @@ func (s *Server) allowCancel(ctx context.Context, r *session.CancelPremiumReques
 	if r.WithoutCard {
 		return settle.NewError(settle.Forbidden, nil).With("needs", string(Manager))
 	}
-	if _, err := s.o.Session.PremiumCancellation(ctx, r.CancelID); !errors.Is(err, settle.NewError(settle.NotFound, nil)) {
+	if _, err := s.o.Session.PremiumCancellation(ctx, r.CancelID); !r.Preview && !errors.Is(err, settle.NewError(settle.NotFound, nil)) {
 		return err
 	}
 	paid, err := s.o.Session.Premium(ctx, r.PremiumID)

@@ -77,14 +77,33 @@ func newProblem(ctx context.Context, err error) *Problem {
 	var e *settle.Error
 	if errors.As(err, &e) {
 		p.Fields, p.Members = e.Fields, plainMembers(e.Members)
+		p.sayCentre()
 		if ask := callOf(ctx).ask; ask != nil && (code == settle.RuleRefused || code == settle.PersonCardMismatch) {
 			if p.Members == nil {
 				p.Members = map[string]any{}
 			}
-			p.Members["contact"] = strings.Join(ask().Contacts, "，")
+			guide := ask()
+			p.Members["contact"] = strings.Join(guide.Contacts, "，")
+			// What a wrong credential or a fake sale brings is said where it is refused (S-209).
+			if topic, told := guide.Topic("penalties"); told && (code == settle.PersonCardMismatch || p.Reason == settle.ETraceDuplicate) {
+				p.Members["penalties"] = topic.Text
+			}
 		}
 	}
 	return p
+}
+
+// sayCentre puts the centre's own words where a cashier reads them: the reason of its refusal, or what became of a sale that
+// was refused here after the centre had been asked.
+func (p *Problem) sayCentre() {
+	text, said := p.Members["centre_message"].(string)
+	switch {
+	case !said || text == "":
+	case p.Code == settle.UpstreamRefused:
+		p.Message = strings.TrimSuffix(p.Message, "。") + "：" + text
+	default:
+		p.Hint = text + p.Hint
+	}
 }
 
 // plainMembers keeps what is known to be fit for a till: texts, numbers and amounts, and a new quote in its wire form.

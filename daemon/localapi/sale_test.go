@@ -281,7 +281,7 @@ func TestReceipt(t *testing.T) {
 			}
 		}
 	}
-	for query, want := range map[string]int{"?format=pdf": 422, "?columns=40": 422, "?colour=1": 422} {
+	for query, want := range map[string]int{"?format=doc": 422, "?columns=40": 422, "?colour=1": 422} {
 		if got := r.do(http.MethodGet, "/v1/settlements/"+sold.SettlementID+"/receipt"+query, "", nil); got.StatusCode != want {
 			t.Errorf("%s: %d", query, got.StatusCode)
 		}

@@ -43,21 +43,20 @@ type WarningTexts struct {
 }
 
 // Guidance is a region's word on whom to ask and where to go.
-type Guidance struct {
-	Contacts []string // hotlines
-	Channels []string // where bindings are made
-}
+type Guidance = settle.Guidance
 
 // contactLine is the national hotline of medical insurance.
 const contactLine = "医保服务热线 12393"
 
 func (s *Server) guidance() Guidance {
+	var g Guidance
 	if s.o.Guidance != nil {
-		if g := s.o.Guidance(); len(g.Contacts) > 0 {
-			return g
-		}
+		g = s.o.Guidance()
 	}
-	return Guidance{Contacts: []string{contactLine}}
+	if len(g.Contacts) == 0 {
+		g.Contacts = []string{contactLine}
+	}
+	return g
 }
 
 // Health tells whether the daemon can settle. Ready with warnings is ready: offline is one of them.
@@ -75,6 +74,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 
 	Unix          string   // path of a Unix socket beside the port; empty: none
+	UnixUsers     []uint32 // user numbers that may use the socket, besides the daemon's own; empty: whoever may open it
 	AllowOrigins  []string // exact origins of browser pages of a POS
 	Version       string   // of the daemon, for the document
 	Clock         func() time.Time
@@ -87,6 +87,14 @@ type Options struct {
 	RuleSource func(policy settle.PolicyRef, rule string) string
 	// Importer takes signed files; nil: none are believed.
 	Importer Importer
+	// Reconciler holds days against the centre's book; nil: there is none.
+	Reconciler Reconciler
+	// Records answers for records, reports, exports and the counting of slips; nil: there are none.
+	Records Records
+	// Upstream tells how the way to the centre stands; nil: nobody can tell.
+	Upstream Upstream
+	// Loading is how far a large snapshot has come, for /readyz?verbose; ok is false where none is under way. nil: none ever is.
+	Loading func() (progress settle.SnapshotProgress, ok bool)
 }
 
 func (o *Options) validate() error {
@@ -169,7 +177,7 @@ func New(o Options) (*Server, error) {
 		// The longest answer waits 120 s for a card and then for the ledger; event streams set their own deadlines.
 		WriteTimeout: 150 * time.Second,
 		ErrorLog:     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
-		ConnContext:  markUnix,
+		ConnContext:  markPeer,
 	}
 	return s, nil
 }
@@ -195,6 +203,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen address %q: %w", s.o.Listen, err)
 	}
+	both := host == "localhost" || host == "127.0.0.1"
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
@@ -209,6 +218,12 @@ func (s *Server) Listen() error {
 	address := listener.Addr().(*net.TCPAddr)
 	s.url = "http://" + address.String()
 	s.guard.setPort(address.Port)
+	if both {
+		if err := s.listenSix(address.Port, port != "0"); err != nil {
+			_ = listener.Close()
+			return err
+		}
+	}
 	if s.o.Unix == "" {
 		return nil
 	}
@@ -244,17 +259,6 @@ func listenUnix(path string) (net.Listener, error) {
 
 // unixHosts are the Host values of requests over the socket, which no web page can reach.
 var unixHosts = []string{"localhost", "127.0.0.1", "gongji"}
-
-type unixKey struct{}
-
-func markUnix(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, unixKey{}, conn.LocalAddr().Network() == "unix")
-}
-
-func overUnix(ctx context.Context) bool {
-	unix, _ := ctx.Value(unixKey{}).(bool)
-	return unix
-}
 
 // URL is the API's address, such as http://127.0.0.1:7311; known after Listen.
 func (s *Server) URL() string { return s.url }

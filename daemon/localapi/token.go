@@ -21,10 +21,11 @@ import (
 // Role is what a token may do.
 type Role string
 
-// The roles. A manager may do all that a cashier may.
+// The roles. A manager may do all that a cashier may; a kiosk shows the holder of a card their own accounts and no more.
 const (
 	Cashier Role = "cashier"
 	Manager Role = "manager"
+	Kiosk   Role = "kiosk"
 )
 
 // Token is a till's token as it is stored: a hash, never the token.
@@ -46,7 +47,7 @@ var nameText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`)
 // Errors of the token store.
 var (
 	ErrTokenName   = errors.New("a till's name is 1 to 32 letters, digits, dots, dashes or underscores")
-	ErrTokenRole   = errors.New("a role is cashier or manager")
+	ErrTokenRole   = errors.New("a role is cashier, manager or kiosk")
 	ErrTokenExists = errors.New("there is a token of that name already; revoke it first")
 	ErrNoToken     = errors.New("there is no token of that name")
 )
@@ -109,7 +110,7 @@ func (s *TokenStore) Add(name string, role Role) (string, error) {
 	if !nameText.MatchString(name) {
 		return "", ErrTokenName
 	}
-	if role != Cashier && role != Manager {
+	if role != Cashier && role != Manager && role != Kiosk {
 		return "", ErrTokenRole
 	}
 	var secret [tokenBytes]byte

@@ -137,7 +137,7 @@ func (f *faults) wait(seconds int) {
 
 // pharmacyType reports whether a med_type is a purchase at a pharmacy (41 and its local sub-types, and the pharmacy form of
 // the chronic purchase), for which a visit is not needed.
-func pharmacyType(medType string) bool { return strings.HasPrefix(medType, "41") || medType == "9929" }
+func pharmacyType(medType string) bool { return settle.IsPharmacyType(medType) }
 
 // parsedSale is a checked sale: everything that does not depend on card or ledger is in sale; the identities wait apart.
 type parsedSale struct {

@@ -22,6 +22,11 @@
 // and a changed basket need no second scan. What lies there beside the credential must be the same person's. A code means
 // nothing while the centre cannot be reached; it then stays in the scanner.
 //
+// Where the centre decides ([Options].Inline), a sale is asked for in line and settled with what it says; where it cannot say,
+// the ledger decides under the offline rules. From the moment that the question may have left, the request is carried to its
+// end whatever the till does, requests for one sale go one after the other, and a sale that is refused here after the centre
+// may have booked it is abandoned there. The code of a 医保码 then lives in memory until its sale is settled, a minute at most.
+//
 // Bindings and contributions are asked for by the giver with their own card, under the same evidence. The other person is
 // named by number and name, and must be somebody the ledger knows.
 package session

@@ -45,7 +45,8 @@ func (s *Session) Bind(ctx context.Context, r BindRequest) (settle.RequestView, 
 		return settle.RequestView{}, false, err
 	}
 	request.Beneficiary = relative
-	return s.requestBinding(ctx, settle.BindingOrder{Request: request, BeneficiaryName: r.Beneficiary.Name}, r.Terminal, r.WaitSeconds)
+	order := settle.BindingOrder{Request: request, BeneficiaryName: r.Beneficiary.Name, Confirmed: r.ConfirmDigest}
+	return s.requestBinding(ctx, order, r.Terminal, r.WaitSeconds, r.Preview)
 }
 
 // ChangeBinding asks for a new rank or limit; as Bind, and NOT_FOUND where the card's holder has no such binding.
@@ -55,7 +56,8 @@ func (s *Session) ChangeBinding(ctx context.Context, r ChangeBindingRequest) (se
 	if err := f.err(); err != nil {
 		return settle.RequestView{}, false, err
 	}
-	return s.requestBinding(ctx, settle.BindingOrder{Request: request}, r.Terminal, r.WaitSeconds)
+	order := settle.BindingOrder{Request: request, Confirmed: r.ConfirmDigest}
+	return s.requestBinding(ctx, order, r.Terminal, r.WaitSeconds, r.Preview)
 }
 
 // EndBinding asks for the end of a binding; as ChangeBinding.
@@ -65,7 +67,8 @@ func (s *Session) EndBinding(ctx context.Context, r EndBindingRequest) (settle.R
 	if err := f.err(); err != nil {
 		return settle.RequestView{}, false, err
 	}
-	return s.requestBinding(ctx, settle.BindingOrder{Request: request}, r.Terminal, r.WaitSeconds)
+	order := settle.BindingOrder{Request: request, Confirmed: r.ConfirmDigest}
+	return s.requestBinding(ctx, order, r.Terminal, r.WaitSeconds, r.Preview)
 }
 
 // relative finds the other person of a binding or a contribution. PERSON_UNKNOWN with member who.
@@ -77,16 +80,20 @@ func (s *Session) relative(ctx context.Context, number settle.IDNumber) (settle.
 	return person.ID, refusal(err)
 }
 
-func (s *Session) requestBinding(ctx context.Context, order settle.BindingOrder, terminal string, waitSeconds int) (settle.RequestView, bool, error) {
+// requestBinding books a request, or with preview checks it and tells how it is confirmed; a preview books nothing, under
+// whatever id.
+func (s *Session) requestBinding(
+	ctx context.Context, order settle.BindingOrder, terminal string, waitSeconds int, preview bool,
+) (settle.RequestView, bool, error) {
 	request := &order.Request
 	_, err := s.o.Ledger.Request(ctx, request.ID)
 	switch {
-	case err == nil:
+	case err == nil && !preview:
 		// A finished id needs no card. Nothing can be booked under it; if the ledger thinks otherwise, no card vouches for it.
 		order.Confirm = func() error { return settle.NewError(settle.CardAbsent, nil) }
 		view, replayed, err := s.o.Ledger.RequestBinding(ctx, order)
 		return view, replayed, refusal(err)
-	case !isCode(err, settle.NotFound):
+	case err != nil && !isCode(err, settle.NotFound):
 		return settle.RequestView{}, false, refusal(err)
 	}
 	a := attempt{request.POS, terminal, request.Operator.ID, request.ID}
@@ -100,6 +107,10 @@ func (s *Session) requestBinding(ctx context.Context, order settle.BindingOrder,
 	order.Actor, order.Confirm = who.person.ID, who.confirm
 	if request.Action == settle.BindingBind {
 		request.Giver = who.person.ID
+	}
+	if preview {
+		view, err := s.o.Ledger.PreviewBinding(ctx, order)
+		return view, false, refusal(s.refuse(ctx, a, who, err))
 	}
 	view, replayed, err := s.o.Ledger.RequestBinding(ctx, order)
 	return view, replayed, refusal(s.refuse(ctx, a, who, err))
@@ -116,10 +127,13 @@ func (s *Session) Attention(ctx context.Context, limit int) ([]settle.Attention,
 	return list, refusal(err)
 }
 
-// CloseAttention takes an item off the work list. BAD_REQUEST; NOT_FOUND where it is not open.
+// CloseAttention takes an item off the work list as a person has decided, and carries the decision out. BAD_REQUEST, also
+// where the item asks for another decision; NOT_FOUND where it is not open.
 func (s *Session) CloseAttention(ctx context.Context, id int64, r CloseAttentionRequest) error {
 	if err := faults(r.Check()).err(); err != nil {
 		return err
 	}
-	return refusal(s.o.Ledger.CloseAttention(ctx, id, r.Operator.ID, r.Note))
+	return refusal(s.o.Ledger.Decide(ctx, settle.AttentionOrder{
+		ID: id, Decision: settle.Decision(r.Decision), Operator: settle.Operator(r.Operator), Note: r.Note,
+	}))
 }

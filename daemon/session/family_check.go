@@ -35,10 +35,12 @@ func (r *BindRequest) parse(f *faults) (request settle.BindingRequest, beneficia
 			f.add(fmt.Sprintf("evidence[%d]", i), "证明材料代码不正确。", "must match "+checkText.String())
 		}
 	}
+	f.confirm(&r.ConfirmRequest)
 	return settle.BindingRequest{
 		ID: r.RequestID, POS: r.POS, Action: settle.BindingBind, Relation: settle.Relation(r.Relation), Rank: r.Rank,
 		Limit: f.limit(r.Limit), ValidFrom: f.date("valid_from", r.ValidFrom), ValidTo: f.date("valid_to", r.ValidTo),
-		Commitment: r.Commitment, Evidence: r.Evidence, Operator: settle.Operator(r.Operator),
+		Commitment: r.Commitment, Evidence: r.Evidence, Operator: settle.Operator(r.Operator), Notice: f.notice(r.Notice),
+		AuthMethod: f.authMethod(r.AuthMethod), Contact: f.contact(r.Contact), Network: f.network(r.Network),
 	}, beneficiary
 }
 
@@ -66,6 +68,7 @@ func (r *ChangeBindingRequest) parse(f *faults) settle.BindingRequest {
 	if r.Rank < 0 || r.Rank > 99 {
 		f.add("rank", "顺位须在 1 到 99 之间。", "must be between 1 and 99")
 	}
+	f.confirm(&r.ConfirmRequest)
 	if r.Rank == 0 {
 		request.Action, request.Limit = settle.BindingLimit, f.limit(r.Limit)
 	}
@@ -89,8 +92,10 @@ func (r *EndBindingRequest) parse(f *faults) settle.BindingRequest {
 	default:
 		f.add("end_reason", "解绑原因须为 divorce、death 或 other。", "must be divorce, death or other")
 	}
+	f.confirm(&r.ConfirmRequest)
 	return settle.BindingRequest{
 		ID: r.RequestID, POS: r.POS, Binding: r.Binding, Action: settle.BindingUnbind, EndReason: reason, Operator: settle.Operator(r.Operator),
+		Notice: f.notice(r.Notice),
 	}
 }
 
@@ -141,6 +146,7 @@ func (r *CancelPremiumRequest) Check() []settle.FieldFault {
 	var f faults
 	f.id("cancellation_id", r.CancelID)
 	f.returnCommon(r.Terminal, r.Operator, r.Reason, r.WithoutCard, r.WaitSeconds)
+	f.confirm(&r.ConfirmRequest)
 	return f
 }
 

@@ -7,6 +7,26 @@ type RelativeRequest struct {
 	Name     string `json:"name" minLength:"1" maxLength:"50" doc:"Compared with the name under the number"`
 }
 
+// NoticeRequest is a notice (告知书) that was read before a request.
+type NoticeRequest struct {
+	ID      string `json:"id" minLength:"1" maxLength:"32" doc:"As GET /v1/guidance or the refusal names it" example:"GD-GJ"`
+	Version string `json:"version" minLength:"1" maxLength:"32"`
+	ReadBy  string `json:"read_by" enum:"giver,operator" doc:"operator: read aloud to the giver"`
+}
+
+// ContactRequest is what a region's form wants to know of a relative. It is sealed, and no answer shows it.
+type ContactRequest struct {
+	Phone            string `json:"phone,omitempty" maxLength:"20"`
+	HouseholdNumber  string `json:"household_number,omitempty" maxLength:"32" doc:"Of the household register (户口簿)"`
+	HouseholdAddress string `json:"household_address,omitempty" maxLength:"200"`
+}
+
+// ConfirmRequest is the two steps of what people confirm: a preview first, and then the same request with its digest.
+type ConfirmRequest struct {
+	Preview       bool   `json:"preview,omitempty" doc:"Check everything and write nothing; the answer has confirm_digest"`
+	ConfirmDigest string `json:"confirm_digest,omitempty" maxLength:"64" doc:"Of the preview that people confirmed; E_CONFIRM_CHANGED where it would be another request now. Required where the policy's confirm.steps names the step"`
+}
+
 // BindRequest asks for a new binding (家庭共济绑定). The giver's own card is in the reader.
 type BindRequest struct {
 	POS         string          `json:"-"`
@@ -21,31 +41,39 @@ type BindRequest struct {
 	ValidTo     string          `json:"valid_to,omitempty" maxLength:"10" doc:"YYYY-MM-DD, the day included; left out: as the region's policy says"`
 	Commitment  bool            `json:"commitment,omitempty" doc:"The giver signed the commitment letter (承诺书)"`
 	Evidence    []string        `json:"evidence,omitempty" maxItems:"10" doc:"Kinds of papers shown: marriage_certificate, household_register"`
-	WaitSeconds int             `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
+	Notice      *NoticeRequest  `json:"notice,omitempty" doc:"The notice that the giver has read; required where the region has one"`
+	AuthMethod  string          `json:"auth_method,omitempty" enum:"card,evoucher,face,window" doc:"How the giver was authenticated; default card"`
+	Contact     *ContactRequest `json:"contact,omitempty" doc:"Of the relative, where the region's form wants it"`
+	Network     string          `json:"network,omitempty" maxLength:"32" doc:"Number of the household network (家庭共济网), where the region has such"`
+	ConfirmRequest
+	WaitSeconds int `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
 }
 
 // ChangeBindingRequest asks for a new rank or a new limit of a binding, one of the two.
 type ChangeBindingRequest struct {
-	POS         string          `json:"-"`
-	Binding     string          `json:"-"`
-	RequestID   string          `json:"request_id" maxLength:"64" doc:"Made by the till; the same id is the same request for ever"`
-	Terminal    string          `json:"terminal" minLength:"1" maxLength:"32"`
-	Operator    OperatorRequest `json:"operator"`
-	Rank        int             `json:"rank,omitempty" minimum:"0" maximum:"99" doc:"New place in the order"`
-	Limit       string          `json:"limit,omitempty" maxLength:"16" doc:"New limit" example:"500.00"`
-	NoLimit     bool            `json:"no_limit,omitempty" doc:"Lift the limit"`
-	WaitSeconds int             `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
+	POS       string          `json:"-"`
+	Binding   string          `json:"-"`
+	RequestID string          `json:"request_id" maxLength:"64" doc:"Made by the till; the same id is the same request for ever"`
+	Terminal  string          `json:"terminal" minLength:"1" maxLength:"32"`
+	Operator  OperatorRequest `json:"operator"`
+	Rank      int             `json:"rank,omitempty" minimum:"0" maximum:"99" doc:"New place in the order"`
+	Limit     string          `json:"limit,omitempty" maxLength:"16" doc:"New limit" example:"500.00"`
+	NoLimit   bool            `json:"no_limit,omitempty" doc:"Lift the limit"`
+	ConfirmRequest
+	WaitSeconds int `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
 }
 
 // EndBindingRequest asks for the end of a binding.
 type EndBindingRequest struct {
-	POS         string          `json:"-"`
-	Binding     string          `json:"-"`
-	RequestID   string          `json:"request_id" maxLength:"64" doc:"Made by the till; the same id is the same request for ever"`
-	Terminal    string          `json:"terminal" minLength:"1" maxLength:"32"`
-	Operator    OperatorRequest `json:"operator"`
-	EndReason   string          `json:"end_reason,omitempty" enum:"divorce,death,other" doc:"Default other"`
-	WaitSeconds int             `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
+	POS       string          `json:"-"`
+	Binding   string          `json:"-"`
+	RequestID string          `json:"request_id" maxLength:"64" doc:"Made by the till; the same id is the same request for ever"`
+	Terminal  string          `json:"terminal" minLength:"1" maxLength:"32"`
+	Operator  OperatorRequest `json:"operator"`
+	EndReason string          `json:"end_reason,omitempty" enum:"divorce,death,other" doc:"Default other"`
+	Notice    *NoticeRequest  `json:"notice,omitempty" doc:"The notice that the giver has read; required where the region has one"`
+	ConfirmRequest
+	WaitSeconds int `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
 }
 
 // PremiumRequest pays a relative's yearly contribution. The payer's own card is in the reader.
@@ -72,11 +100,14 @@ type CancelPremiumRequest struct {
 	Operator    OperatorRequest `json:"operator"`
 	Reason      string          `json:"reason,omitempty" maxLength:"200"`
 	WithoutCard bool            `json:"without_card,omitempty" doc:"Manager only: the card is not there; the reason is recorded"`
-	WaitSeconds int             `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
+	ConfirmRequest
+	WaitSeconds int `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
 }
 
 // CloseAttentionRequest takes an item off the work list.
 type CloseAttentionRequest struct {
 	Operator OperatorRequest `json:"operator"`
 	Note     string          `json:"note" minLength:"1" maxLength:"500" doc:"What was decided"`
+	// Decision is one of those listed with the item; empty where nothing follows.
+	Decision string `json:"decision,omitempty" enum:"re_report,adopt,collect,write_off,cash_settled" doc:"One of those listed with the item: send the report again; the centre has the sale that is held since a restore, and its booking is taken over; the patient has paid the refused sale in cash; the shop bears it; the open cash was collected or paid back"`
 }

@@ -59,9 +59,10 @@ type Ledger interface {
 	ExplainQuote(quote *settle.Quote) ([]settle.Explanation, error)
 	Family
 	Premiums
-	// AttentionList are the open items of the work list; CloseAttention takes one off, NOT_FOUND where it is not open.
+	// AttentionList are the open items of the work list; Decide takes one off and carries the decision out. NOT_FOUND where
+	// it is not open, BAD_REQUEST where it asks for another decision.
 	AttentionList(ctx context.Context, limit int) ([]settle.Attention, error)
-	CloseAttention(ctx context.Context, id int64, who, note string) error
+	Decide(ctx context.Context, order settle.AttentionOrder) error
 }
 
 // Family is the ledger's side of bindings.
@@ -70,6 +71,8 @@ type Family interface {
 	Bindings(ctx context.Context, person settle.PersonID) (settle.FamilyView, error)
 	// RequestBinding books a request to the centre; replayed as in Settle. Nothing counts before the centre confirms.
 	RequestBinding(ctx context.Context, order settle.BindingOrder) (view settle.RequestView, replayed bool, err error)
+	// PreviewBinding checks as RequestBinding and books nothing; the answer has the digest by which people confirm.
+	PreviewBinding(ctx context.Context, order settle.BindingOrder) (view settle.RequestView, err error)
 	// Request finds a request by the till's id; NOT_FOUND.
 	Request(ctx context.Context, id string) (settle.RequestView, error)
 }
@@ -80,6 +83,8 @@ type Premiums interface {
 	PayPremium(ctx context.Context, order settle.PremiumOrder) (view settle.PremiumView, replayed bool, err error)
 	// CancelPremium takes a whole contribution back; replayed as in Settle.
 	CancelPremium(ctx context.Context, order settle.PremiumCancelOrder) (cancel settle.PremiumCancel, replayed bool, err error)
+	// PreviewCancel checks as CancelPremium and books nothing.
+	PreviewCancel(ctx context.Context, order settle.PremiumCancelOrder) (cancel settle.PremiumCancel, err error)
 	// Premium and PremiumCancellation find by the till's id; NOT_FOUND.
 	Premium(ctx context.Context, id string) (settle.PremiumView, error)
 	PremiumCancellation(ctx context.Context, id string) (settle.PremiumCancel, error)

@@ -64,14 +64,15 @@ func (s *Session) CancelPremium(ctx context.Context, r CancelPremiumRequest) (se
 	}
 	order := settle.PremiumCancelOrder{
 		ID: r.CancelID, POS: r.POS, Premium: r.PremiumID, Operator: settle.Operator(r.Operator), Reason: r.Reason, WithoutCard: r.WithoutCard,
+		Confirmed: r.ConfirmDigest,
 	}
 	_, err := s.o.Ledger.PremiumCancellation(ctx, r.CancelID)
 	switch {
-	case err == nil:
+	case err == nil && !r.Preview:
 		order.Confirm = func() error { return settle.NewError(settle.CardAbsent, nil) } // see requestBinding
 		cancel, replayed, err := s.o.Ledger.CancelPremium(ctx, order)
 		return cancel, replayed, refusal(err)
-	case !isCode(err, settle.NotFound):
+	case err != nil && !isCode(err, settle.NotFound):
 		return settle.PremiumCancel{}, false, refusal(err)
 	}
 	paid, err := s.o.Ledger.Premium(ctx, r.PremiumID)
@@ -89,6 +90,10 @@ func (s *Session) CancelPremium(ctx context.Context, r CancelPremiumRequest) (se
 			return settle.PremiumCancel{}, false, err
 		}
 		order.Presence, order.Confirm = &presence, who.confirm
+	}
+	if r.Preview {
+		cancel, err := s.o.Ledger.PreviewCancel(ctx, order)
+		return cancel, false, refusal(err)
 	}
 	cancel, replayed, err := s.o.Ledger.CancelPremium(ctx, order)
 	s.metrics.count(err)

@@ -27,6 +27,9 @@ func (s *Session) sealProxy(p parsedSale, earlier *settle.Proxy) (*settle.Proxy,
 		Relation: p.proxy.Agent.Relation, Reason: p.proxy.Reason, IDReaderSeq: p.proxy.IDReaderSeq,
 		Signature: p.proxy.Signature,
 	}
+	if phone := p.proxy.Agent.Phone; phone != "" {
+		proxy.AgentPhoneHash = s.o.Ledger.Index(kindAgent, "phone|"+phone)
+	}
 	if earlier != nil && earlier.AgentHash == proxy.AgentHash {
 		proxy.AgentSealed = earlier.AgentSealed
 		return proxy, nil

@@ -9,7 +9,8 @@ import (
 )
 
 // Quote plans a sale for what the patient shows, which is a card, a 医保码 or an identity card, and changes nothing. BAD_REQUEST, the codes of the card,
-// PERSON_CARD_MISMATCH, PERSON_UNKNOWN, READER_DOWN, and what the ledger refuses.
+// PERSON_CARD_MISMATCH, PERSON_UNKNOWN, READER_DOWN, what the ledger refuses, and where the centre is asked in line
+// UPSTREAM_REFUSED (member centre_message).
 func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error) {
 	var f faults
 	p := r.parse(&f)
@@ -24,14 +25,19 @@ func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error
 	if err != nil {
 		return settle.Quote{}, err
 	}
-	quote, err := s.o.Ledger.Quote(ctx, sale, s.o.Centre.Offline())
+	var quote settle.Quote
+	if s.asksInLine(&sale) {
+		quote, err = s.quoteInline(ctx, &p, who, sale)
+	} else {
+		quote, err = s.o.Ledger.Quote(ctx, sale, s.o.Centre.Offline())
+	}
 	s.metrics.count(err)
 	return quote, refusal(err)
 }
 
 // Settle settles a sale for what the patient shows; replayed is true where the sale id was settled before with the same
 // content, for which no card is needed. Errors as Quote, and QUOTE_CHANGED, IDEMPOTENCY_CONFLICT, CARD_REMOVED, STORE_FULL,
-// STORE_BROKEN.
+// STORE_BROKEN; where the centre is asked in line, UPSTREAM_REFUSED (member centre_message).
 func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Settlement, replayed bool, err error) {
 	f := faults(r.Check())
 	if err := f.err(); err != nil {
@@ -57,10 +63,15 @@ func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Se
 	if err != nil {
 		return settle.Settlement{}, false, err
 	}
-	result, replayed, err = s.o.Ledger.Settle(ctx, settle.SettleOrder{
-		Sale: sale, Presence: presence, QuoteDigest: r.QuoteDigest, Offline: s.o.Centre.Offline(),
-		Confirm: func() error { return s.confirmSale(who, p) },
-	})
+	order := settle.SettleOrder{
+		Sale: sale, Presence: presence, QuoteDigest: r.QuoteDigest, Confirm: func() error { return s.confirmSale(who, p) },
+	}
+	if s.asksInLine(&sale) {
+		result, replayed, err = s.settleInline(ctx, p, who, order)
+	} else {
+		order.Offline = s.o.Centre.Offline()
+		result, replayed, err = s.o.Ledger.Settle(ctx, order)
+	}
 	if err == nil {
 		s.spend(&p)
 	}

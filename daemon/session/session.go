@@ -24,13 +24,17 @@ type NamedReader struct {
 
 // Options are what a session is built from. Zero durations take the defaults.
 type Options struct {
-	Readers    []NamedReader
-	Ledger     Ledger
-	Centre     Centre
-	Venue      settle.Venue
-	Clock      func() time.Time // nil: time.Now
-	Logger     *slog.Logger
-	Registerer prometheus.Registerer
+	Readers []NamedReader
+	Ledger  Ledger
+	Centre  Centre
+	// Inline asks the centre for each sale while the patient waits; nil: sales are settled from the ledger and reported
+	// after. InlineLedger is needed with it.
+	Inline       Inline
+	InlineLedger InlineLedger
+	Venue        settle.Venue
+	Clock        func() time.Time // nil: time.Now
+	Logger       *slog.Logger
+	Registerer   prometheus.Registerer
 
 	// RefreshWait is how long a sale waits for an answer of the centre that is on its way. Default 1 s.
 	RefreshWait time.Duration
@@ -48,6 +52,8 @@ func (o *Options) validate() error {
 		return errors.New("session: Options.Ledger is missing")
 	case o.Centre == nil:
 		return errors.New("session: Options.Centre is missing")
+	case o.Inline != nil && o.InlineLedger == nil:
+		return errors.New("session: Options.InlineLedger is missing")
 	case o.Logger == nil:
 		return errors.New("session: Options.Logger is missing")
 	case o.Registerer == nil:
@@ -98,8 +104,9 @@ type Session struct {
 	stopped bool               // no flight may start any more
 	flights map[string]*flight // by reader name: the latest question to the centre
 
-	vouchers map[voucherKey]*voucher // codes that were sent to the centre, each for one sale
-	scans    map[string]uint64       // by scanner name: the scan that was taken last
+	vouchers map[voucherKey]*voucher   // codes that were sent to the centre, each for one sale
+	scans    map[string]uint64         // by scanner name: the scan that was taken last
+	settling map[saleKey]chan struct{} // sales that the centre is being asked about
 }
 
 // New makes a session. Start begins to follow the readers.
@@ -109,7 +116,8 @@ func New(o Options) (*Session, error) {
 	}
 	o.fillDefaults()
 	s := &Session{o: o, metrics: newMetrics(o.Registerer), closing: make(chan struct{}), flights: map[string]*flight{},
-		vouchers: map[voucherKey]*voucher{}, scans: map[string]uint64{}}
+		vouchers: map[voucherKey]*voucher{}, scans: map[string]uint64{},
+		settling: map[saleKey]chan struct{}{}}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -171,6 +179,13 @@ func refusal(err error) error {
 		return err
 	}
 	return settle.NewError(settle.StoreBroken, err)
+}
+
+// asError is the error with a code in err; nil where there is none.
+func asError(err error) *settle.Error {
+	var known *settle.Error
+	errors.As(err, &known)
+	return known
 }
 
 // isCode reports whether err carries the code.

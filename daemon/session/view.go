@@ -106,18 +106,53 @@ func forward(ctx context.Context, r *NamedReader, events <-chan cardreader.Event
 	}
 }
 
+// AccountsViewed and HistoryViewed are the kinds of incidents under which looks at accounts and at a person's earlier data are
+// remembered (S-147).
+const (
+	AccountsViewed = "ACCOUNTS_VIEWED"
+	HistoryViewed  = "HISTORY_VIEWED"
+)
+
 // Accounts are the accounts behind the card now in the terminal's reader: the own one first, then the givers' in bound
-// order. The codes of the card, PERSON_UNKNOWN.
+// order; each look is remembered. The codes of the card, PERSON_UNKNOWN.
 func (s *Session) Accounts(ctx context.Context, pos, terminal string) ([]settle.AccountView, error) {
 	a := attempt{pos: pos, terminal: terminal}
-	h, err := s.cardAt(ctx, terminal, 0)
+	who, err := s.ownCard(ctx, a, 0)
 	if err != nil {
-		return nil, s.refuse(ctx, a, holder{}, err)
-	}
-	who, err := s.identify(ctx, h, settle.Claimed{})
-	if err != nil {
-		return nil, s.refuse(ctx, a, who, err)
+		return nil, err
 	}
 	accounts, err := s.o.Ledger.Accounts(ctx, who.person.ID)
-	return accounts, refusal(err)
+	if err == nil {
+		err = who.confirm() // what is shown is shown to the holder, whose card is still there
+	}
+	if err != nil {
+		return nil, refusal(err)
+	}
+	s.remember(ctx, AccountsViewed, a, who, nil)
+	return accounts, nil
+}
+
+// Histories is the ledger's side of what was known of a person before. *ledger.Ledger is one.
+type Histories interface {
+	// PersonHistory is what was known of a person before, the oldest first. PERSON_UNKNOWN.
+	PersonHistory(ctx context.Context, person settle.PersonID) ([]settle.PersonBefore, error)
+}
+
+// History is what was known before of the holder of the card now in the terminal's reader; each look is remembered. The
+// codes of the card, PERSON_UNKNOWN, STORE_BROKEN.
+func (s *Session) History(ctx context.Context, from Histories, pos, terminal string) ([]settle.PersonBefore, error) {
+	a := attempt{pos: pos, terminal: terminal}
+	who, err := s.ownCard(ctx, a, 0)
+	if err != nil {
+		return nil, err
+	}
+	list, err := from.PersonHistory(ctx, who.person.ID)
+	if err == nil {
+		err = who.confirm()
+	}
+	if err != nil {
+		return nil, refusal(err)
+	}
+	s.remember(ctx, HistoryViewed, a, who, nil)
+	return list, nil
 }

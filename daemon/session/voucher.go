@@ -18,12 +18,14 @@ type voucherKey struct{ pos, terminal, sale string }
 
 func keyOf(p *parsedSale) voucherKey { return voucherKey{p.sale.POS, p.sale.Terminal, p.sale.ID} }
 
-// voucher is a code that was taken from the scanner and sent to the centre, and whose it turned out to be. The code is not in
-// it. The fields below done are written before done is closed and read after it.
+// voucher is a code that was taken from the scanner and sent to the centre, and whose it turned out to be. The code itself is
+// in it only where the sale is settled with it in line, and no longer than the voucher stands. The fields below done are
+// written before done is closed and read after it.
 type voucher struct {
 	reader *NamedReader
 	seq    uint64 // of the scan
 	done   chan struct{}
+	code   string // under Session.mu
 
 	until    time.Time
 	resolved Resolved
@@ -69,6 +71,9 @@ func (s *Session) taken(r *NamedReader, seq uint64) bool {
 func (s *Session) spend(p *parsedSale) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if v := s.vouchers[keyOf(p)]; v != nil {
+		v.code = ""
+	}
 	delete(s.vouchers, keyOf(p))
 }
 
@@ -92,6 +97,9 @@ func (s *Session) take(x *shown, p *parsedSale) (*voucher, error) {
 		return nil, settle.NewError(settle.CardAbsent, err).With("reader_message", noCode)
 	}
 	v := &voucher{reader: x.counter.codes, seq: x.scanSeq, done: make(chan struct{})}
+	if s.o.Inline != nil {
+		v.code = code
+	}
 	s.vouchers[keyOf(p)], s.scans[v.reader.Name] = v, v.seq
 	s.running.Go(func() {
 		defer close(v.done)
@@ -102,8 +110,26 @@ func (s *Session) take(x *shown, p *parsedSale) (*voucher, error) {
 			s.o.Logger.Info("centre was asked about a code in vain", "reader", v.reader.Name, "seq", v.seq, "code", settle.CodeOf(v.err))
 		}
 		v.until = s.o.Clock().Add(voucherLife)
+		time.AfterFunc(voucherLife, func() { s.forget(v) })
 	})
 	return v, nil
+}
+
+// forget drops the code of a voucher that stands no longer.
+func (s *Session) forget(v *voucher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.code = ""
+}
+
+// codeOf is the code that a sale's patient showed, for the one message that carries it; empty for other credentials.
+func (s *Session) codeOf(p *parsedSale, who holder) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.vouchers[keyOf(p)]; v != nil && who.credential() == settle.CredentialEvoucher {
+		return v.code
+	}
+	return ""
 }
 
 // unresolvedCode tells a cashier what to do about a code that is gone without an answer.

@@ -28,37 +28,40 @@ type accountRow struct {
 	reserved       settle.Fen
 	allowance      settle.Fen
 	allowanceUntil int64
+	returned       int64 // every allowance that ends by then was given back
 	contains       int64
 	asOf           int64
 	gone           bool
 }
 
-const accountColumns = `a.status, a.two_pots, a.balance, a.current, a.prior, a.frozen, a.reserved, a.limit_max, a.limit_used,
-	a.allowance, a.allowance_until, a.contains, a.as_of, a.gone`
+const accountColumns = `a.status, a.two_pots, a.balance, a.current, a.prior, a.mutual, a.frozen, a.reserved, a.limit_max, a.limit_used,
+	a.allowance, a.allowance_until, a.returned, a.contains, a.as_of, a.gone`
 
 // accountScan holds the columns of an outer join, any of which may be NULL.
 type accountScan struct {
 	status                                         sql.NullString
 	twoPots, gone                                  sql.NullBool
 	balance, current, prior, frozen, reserved      sql.NullInt64
+	mutual                                         sql.NullInt64
 	limitMax, limitUsed, allowance, allowanceUntil sql.NullInt64
-	contains, asOf                                 sql.NullInt64
+	contains, asOf, returned                       sql.NullInt64
 }
 
 func (s *accountScan) dest() []any {
-	return []any{&s.status, &s.twoPots, &s.balance, &s.current, &s.prior, &s.frozen, &s.reserved, &s.limitMax, &s.limitUsed,
-		&s.allowance, &s.allowanceUntil, &s.contains, &s.asOf, &s.gone}
+	return []any{&s.status, &s.twoPots, &s.balance, &s.current, &s.prior, &s.mutual, &s.frozen, &s.reserved, &s.limitMax, &s.limitUsed,
+		&s.allowance, &s.allowanceUntil, &s.returned, &s.contains, &s.asOf, &s.gone}
 }
 
 func (s *accountScan) row() (accountRow, bool) {
 	return accountRow{
 		account: settle.Account{
 			Status: settle.Status(s.status.String), TwoPots: s.twoPots.Bool, Balance: settle.Fen(s.balance.Int64),
-			Current: settle.Fen(s.current.Int64), Prior: settle.Fen(s.prior.Int64), Frozen: settle.Fen(s.frozen.Int64),
-			Limit: capOf(s.limitMax), LimitUsed: settle.Fen(s.limitUsed.Int64),
+			Current: settle.Fen(s.current.Int64), Prior: settle.Fen(s.prior.Int64), Mutual: settle.Fen(s.mutual.Int64),
+			Frozen: settle.Fen(s.frozen.Int64),
+			Limit:  capOf(s.limitMax), LimitUsed: settle.Fen(s.limitUsed.Int64),
 		},
 		reserved: settle.Fen(s.reserved.Int64), allowance: settle.Fen(s.allowance.Int64),
-		allowanceUntil: s.allowanceUntil.Int64, contains: s.contains.Int64, asOf: s.asOf.Int64, gone: s.gone.Bool,
+		allowanceUntil: s.allowanceUntil.Int64, returned: s.returned.Int64, contains: s.contains.Int64, asOf: s.asOf.Int64, gone: s.gone.Bool,
 	}, s.status.Valid && !s.gone.Bool
 }
 
@@ -121,7 +124,7 @@ func (h *holder) take(t *tx, rules *settle.Rules, p *personRow, row accountRow) 
 		h.account, h.year = rolled, rules.AccountYear(today)
 	}
 	h.withhold(row.reserved)
-	if row.allowanceUntil > millis(t.ledger.clock.now()) {
+	if row.allowanceUntil > max(row.returned, millis(t.ledger.clock.now())) {
 		h.allowance = row.allowance
 	}
 	return nil
@@ -249,7 +252,7 @@ func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 	if h.binding != nil {
 		since = min(since, h.through)
 	}
-	var sum settle.Fen
+	var debited settle.Fen
 	err := t.each("SELECT patient, pot, day, amount, centre FROM posting WHERE person = ? AND centre > ?",
 		[]any{h.key, since}, func(scan func(dest ...any) error) error {
 			var u uncontained
@@ -257,7 +260,7 @@ func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 				return err
 			}
 			if u.centre > h.contains && u.pot != settle.PotQuota && u.pot != settle.PotAgency {
-				sum += u.amount
+				debited += max(0, u.amount) // money that came back is free for all venues: it fills no allowance
 				h.subtract(&u, rules.AccountYear(u.day) < h.year)
 			}
 			if h.binding != nil && u.patient == patient && u.centre > h.through {
@@ -265,8 +268,9 @@ func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 			}
 			return nil
 		})
-	h.allowance = max(0, h.allowance-max(0, sum))
+	h.allowance = max(0, h.allowance-debited)
 	h.floor()
+	h.account = rules.Known(h.account) // only now, so that what was taken from a pot lacks in no other
 	return err
 }
 
@@ -278,6 +282,8 @@ func (h *holder) subtract(u *uncontained, turned bool) {
 		a.Balance -= u.amount
 	case u.pot == settle.PotCurrent && !turned:
 		a.Current -= u.amount
+	case u.pot == settle.PotMutual:
+		a.Mutual -= u.amount
 	default:
 		a.Prior -= u.amount
 	}
@@ -305,7 +311,15 @@ func (h *holder) floor() {
 		a.Current, a.Prior = a.Current+a.Prior, 0
 	}
 	if a.Current < 0 {
-		a.Prior, a.Current = max(0, a.Prior+a.Current), 0
+		a.Prior, a.Current = a.Prior+a.Current, 0
+	}
+	if a.Prior < 0 {
+		a.Mutual, a.Prior = a.Mutual+a.Prior, 0
+	}
+	if a.Mutual < 0 { // the mutual account lacks it: first the older money, then this year's
+		a.Prior, a.Mutual = a.Prior+a.Mutual, 0
+		a.Current = max(0, a.Current+min(0, a.Prior))
+		a.Prior = max(0, a.Prior)
 	}
 	a.Balance, a.LimitUsed = max(0, a.Balance), max(0, a.LimitUsed)
 	if h.binding != nil {
@@ -321,6 +335,8 @@ func free(a *settle.Account, pot settle.Pot) settle.Fen {
 		return max(0, a.Prior-a.Frozen)
 	case settle.PotCurrent:
 		return max(0, a.Current-max(0, a.Frozen-a.Prior))
+	case settle.PotMutual:
+		return max(0, a.Mutual-max(0, a.Frozen-a.Prior-a.Current))
 	default:
 		return max(0, a.Balance-a.Frozen)
 	}
@@ -332,7 +348,7 @@ func (h *holder) available() settle.Fen {
 	case h.binding != nil && h.binding.Mode == settle.Wallet:
 		return max(0, h.binding.QuotaTotal-h.binding.QuotaUsed)
 	case h.account.TwoPots:
-		return free(&h.account, settle.PotPrior) + free(&h.account, settle.PotCurrent)
+		return free(&h.account, settle.PotPrior) + free(&h.account, settle.PotCurrent) + free(&h.account, settle.PotMutual)
 	}
 	return free(&h.account, settle.PotBalance)
 }
@@ -352,6 +368,8 @@ func (h *holder) pay(pot settle.Pot, amount settle.Fen) (after settle.Fen) {
 		h.account.Prior -= amount
 	case settle.PotCurrent:
 		h.account.Current -= amount
+	case settle.PotMutual:
+		h.account.Mutual -= amount
 	default:
 		h.account.Balance -= amount
 	}

@@ -20,11 +20,12 @@ const (
 	AttentionHeld     AttentionKind = "held"      // a report ended without an answer
 	AttentionOneSided AttentionKind = "one_sided" // booked on one side only, found by reconciliation
 	AttentionAgency   AttentionKind = "agency"    // money of a closed account came back: the agency must settle it
+	AttentionGoods    AttentionKind = "goods"     // rows of an upload of trace codes were refused
 )
 
 // AttentionKinds lists the kinds in a fixed order.
 var AttentionKinds = []AttentionKind{
-	AttentionRefused, AttentionUnknown, AttentionAdjusted, AttentionHeld, AttentionOneSided, AttentionAgency,
+	AttentionRefused, AttentionUnknown, AttentionAdjusted, AttentionHeld, AttentionOneSided, AttentionAgency, AttentionGoods,
 }
 
 // Attention is one item on the work list.
@@ -83,7 +84,7 @@ func (t *tx) handOver(report int64, postings []settle.Posting, at time.Time) err
 // AttentionList are the open items, oldest first, at most limit.
 func (l *Ledger) AttentionList(ctx context.Context, limit int) (list []Attention, err error) {
 	err = l.read(ctx, func(t *tx) error {
-		return t.each("SELECT a.id, a.kind, COALESCE(s.ref, ''), "+subjectID+`, COALESCE(a.report, 0), COALESCE(r.kind, ''), a.opened, a.detail
+		err := t.each("SELECT a.id, a.kind, COALESCE(s.ref, ''), "+subjectID+`, COALESCE(a.report, 0), COALESCE(r.kind, ''), a.opened, a.detail
 			FROM attention a LEFT JOIN settlement s ON s.id = a.settlement LEFT JOIN report r ON r.id = a.report `+subjectTables+`
 			WHERE a.closed IS NULL ORDER BY a.id LIMIT ?`, []any{limit},
 			func(scan func(dest ...any) error) error {
@@ -98,37 +99,21 @@ func (l *Ledger) AttentionList(ctx context.Context, limit int) (list []Attention
 				list = append(list, a)
 				return err
 			})
+		if err != nil {
+			return err
+		}
+		return t.fillStakes(list)
 	})
 	return list, err
 }
 
-// CloseAttention takes an item off the list: a person (who: the operator's id) has decided. NOT_FOUND where it is not
-// open.
+// CloseAttention is Decide where nothing follows from the decision: a person (who: the operator's id) has seen it.
 func (l *Ledger) CloseAttention(ctx context.Context, id int64, who, note string) error {
-	now := l.options.Clock()
-	return l.write(ctx, func(t *tx) error {
-		result, err := t.exec("UPDATE attention SET closed = ?, closed_by = ?, note = ? WHERE id = ? AND closed IS NULL",
-			millis(now), who, l.vault.seal(KindNote, []byte(note)), id)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, settle.NewError(settle.NotFound, nil))
-		}
-		return nil
-	})
+	return l.Decide(ctx, settle.AttentionOrder{ID: id, Operator: settle.Operator{ID: who}, Note: note})
 }
 
-// Incident is something that was refused and must be remembered.
-type Incident struct {
-	At       time.Time
-	Kind     string // the code of the refusal
-	Person   settle.PersonID
-	CardHash string
-	Reader   string
-	POS      string
-	Detail   map[string]string // everything that was recorded; ids, codes and keyed hashes, no identity
-}
+// Incident is one line of the audit record.
+type Incident = settle.Incident
 
 // RecordIncident writes a refused attempt (人卡不一致) into the audit record. Of detail the keys pos, reader, card_hash
 // and person (a PersonID) can be searched for; all of it is kept, sealed.

@@ -21,6 +21,10 @@ const (
 	recordRequest       = "request"
 	recordPremium       = "premium"
 	recordPremiumCancel = "premium_cancel"
+	recordAdjustment    = "adjustment"
+	recordDecision      = "decision"
+	recordClosing       = "closing"
+	recordOrphan        = "orphan"
 )
 
 // settlementRecord is a settlement as it was made. It never changes; what became of it later is in later records.
@@ -35,6 +39,8 @@ type settlementRecord struct {
 type requestRecord struct {
 	Request  settle.BindingRequest `json:"request"`
 	Presence settle.Presence       `json:"presence"`
+	// Ending is set where nobody asked: the ledger ended the binding by itself, and no card was there.
+	Ending *endingRecord `json:"ending,omitempty"`
 }
 
 // premiumRecord is a contribution as it was paid.
@@ -78,6 +84,7 @@ type dispatchRecord struct {
 	Booking     *settle.Booking      `json:"booking,omitempty"`
 	Unbooked    bool                 `json:"unbooked,omitempty"`
 	Undone      string               `json:"undone,omitempty"`
+	Visit       string               `json:"mdtrt_id,omitempty"`
 	Fault       string               `json:"fault,omitempty"`
 	At          time.Time            `json:"at"`
 	ReportState settle.ReportState   `json:"report_state"`

@@ -37,7 +37,9 @@ func (t *tx) settle(order *settle.SettleOrder) (settle.Settlement, bool, error) 
 	stored, err := t.settlementBy("sale_id = ? AND pos = ?", order.Sale.ID, order.Sale.POS)
 	switch {
 	case err == nil:
-		if field := firstDifference(stored.Sale, order.Sale); field != "" {
+		asked := stored.Sale
+		asked.Lines = stored.AskedLines()
+		if field := firstDifference(asked, order.Sale); field != "" {
 			return settle.Settlement{}, false, conflict(field)
 		}
 		return stored, true, nil
@@ -60,7 +62,11 @@ func (t *tx) settleNew(order *settle.SettleOrder) (settle.Settlement, error) {
 	if err := t.checkCard(f, order); err != nil {
 		return none, err
 	}
-	quote, err := t.decide(f)
+	var centre *settle.Figures
+	if order.Inline != nil && order.Inline.Booking != nil {
+		centre = &order.Inline.Booking.Figures
+	}
+	quote, err := t.decideBy(f, centre)
 	if err != nil {
 		return none, err
 	}
@@ -80,9 +86,14 @@ func (t *tx) settleNew(order *settle.SettleOrder) (settle.Settlement, error) {
 		ID: newID(f.at), ReceiptNo: receipt, Sale: order.Sale, Presence: order.Presence, At: f.at, Day: f.bill.Day,
 		Shop: settle.ShopSettled, Report: settle.ReportPending, Figures: quote.Figures, Postings: quote.Postings,
 		Skipped: quote.Skipped, Plan: quote.Plan, Policy: f.policy, LedgerAge: f.age, Offline: order.Offline,
-		AtRisk: quote.AtRisk, Digest: quote.Digest,
+		AtRisk: quote.AtRisk, Digest: quote.Digest, Centre: quote.Centre,
 	}
-	return settlement, t.store(f, &settlement)
+	settlement.Sale.Lines = quote.Bill.Lines
+	report, err := t.store(f, &settlement)
+	if err != nil {
+		return none, err
+	}
+	return settlement, t.adopt(report, order, &settlement)
 }
 
 // checkPresence: no settlement without the evidence of the match.
@@ -126,13 +137,13 @@ func (t *tx) checkPresented(p *settle.Presence, holder settle.PersonID, active f
 	return nil
 }
 
-// store writes a settlement with everything that belongs to it.
-func (t *tx) store(f *facts, s *settle.Settlement) error {
+// store writes a settlement with everything that belongs to it, and returns its report.
+func (t *tx) store(f *facts, s *settle.Settlement) (report int64, err error) {
 	record, err := t.link(recordSettlement, s.ID, settlementRecord{
 		Settlement: *s, MedGroup: f.bill.MedGroup, Bill: storedBill(f.bill),
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	fig := &s.Figures
 	key, err := t.insert(`INSERT INTO settlement (ref, pos, sale_id, receipt, person, at, day, med_type, med_group, disease,
@@ -142,31 +153,34 @@ func (t *tx) store(f *facts, s *settle.Settlement) error {
 		s.Sale.Disease.Code, f.bill.Patient.Area, fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, s.Shop, s.Offline,
 		s.AtRisk, record)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	about := subject{settlement: key}
-	report, err := t.addReport(settle.ReportSettle, about, f.patient.key, fig.Own+fig.Shared, s.At, record)
+	report, err = t.addReport(settle.ReportSettle, about, f.patient.key, fig.Own+fig.Shared, s.At, record)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for i := range s.Postings {
 		p := &s.Postings[i]
 		h := f.holder(p.Person)
 		if err := t.addPosting(record, report, about, legSettle, h.key, f.patient.key, s.Day, p); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := t.addLines(key, s); err != nil {
-		return err
+		return 0, err
 	}
 	if err := t.addPresence(record, about, &s.Presence); err != nil {
-		return err
+		return 0, err
 	}
 	if err := t.addProxy(key, f, s); err != nil {
-		return err
+		return 0, err
+	}
+	if err := t.indexSale(key, &f.patient, s, record); err != nil {
+		return 0, err
 	}
 	t.batch.after = append(t.batch.after, func() { t.ledger.settled(fig) })
-	return nil
+	return report, nil
 }
 
 // The legs of a posting; see the migration.
@@ -176,9 +190,9 @@ const (
 	legRebook
 )
 
-// subject is what a report, posting or presence belongs to: a settlement, a return of one (both are set), a premium or a
-// request.
-type subject struct{ settlement, refund, premium, request int64 }
+// subject is what a report, posting or presence belongs to: a settlement, a return of one (both are set), a premium, a
+// request or an in-line message that no settlement came of.
+type subject struct{ settlement, refund, premium, request, intent int64 }
 
 // orNull is a row id as a column: NULL for none.
 func orNull(id int64) any {
@@ -195,9 +209,9 @@ func (t *tx) addPosting(record, report int64, of subject, leg int, person, patie
 }
 
 func (t *tx) addReport(kind settle.ReportKind, of subject, person int64, amount settle.Fen, at time.Time, record int64) (int64, error) {
-	return t.insert(`INSERT INTO report (kind, settlement, refund, premium, request, person, state, done, created, attempts, next,
-		fault, amount, record) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, '', ?, ?)`,
-		kind, orNull(of.settlement), orNull(of.refund), orNull(of.premium), orNull(of.request), person, settle.ReportPending, millis(at),
+	return t.insert(`INSERT INTO report (kind, settlement, refund, premium, request, intent, person, state, done, created, attempts, next,
+		fault, amount, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, '', ?, ?)`,
+		kind, orNull(of.settlement), orNull(of.refund), orNull(of.premium), orNull(of.request), orNull(of.intent), person, settle.ReportPending, millis(at),
 		millis(at), amount, record)
 }
 

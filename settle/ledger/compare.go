@@ -17,6 +17,9 @@ const maxExamples = 5
 // refuses, with BAD_REQUEST naming every field by position: impossible ones and unknown people at once. Facts that would be rewritten as they are count as unchanged;
 // up to when an account contains our settlements is no fact of its own.
 func (l *Ledger) CompareSnapshot(ctx context.Context, s settle.Snapshot) (settle.SnapshotDiff, error) {
+	if err := l.quiet(ctx); err != nil {
+		return settle.SnapshotDiff{}, err
+	}
 	var malformed *settle.Error
 	errors.As(checkSnapshot(&s), &malformed)
 	var diff settle.SnapshotDiff
@@ -267,7 +270,8 @@ func (c *comparing) accountDiffers(person int64, a *settle.SnapshotAccount) (int
 	var d differences
 	d.when(row.gone, "accounts")
 	d.when(was.Status != a.Status, "status")
-	d.when(was.TwoPots != a.TwoPots || was.Balance != a.Balance || was.Current != a.Current || was.Prior != a.Prior, "pots")
+	d.when(was.TwoPots != a.TwoPots || was.Balance != a.Balance || was.Current != a.Current || was.Prior != a.Prior || was.Mutual != a.Mutual,
+		"pots")
 	d.when(was.Frozen != a.Frozen, "frozen")
 	d.when(row.reserved != a.ReservedElsewhere, "reserved_elsewhere")
 	d.when(was.Limit != a.Limit || was.LimitUsed != a.LimitUsed, "limit")
@@ -317,6 +321,9 @@ func (c *comparing) bindingDiffers(giver, beneficiary int64, b *settle.SnapshotB
 		return asOf, nil, false, err
 	}
 	was.Limit = capOf(limit)
+	if err := c.asIfNotEnded(b, &was); err != nil {
+		return asOf, nil, false, err
+	}
 	d.when(hadGiver != giver, "giver")
 	d.when(hadBeneficiary != beneficiary, "beneficiary")
 	d.when(was.Relation != b.Relation, "relation")

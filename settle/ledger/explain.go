@@ -13,10 +13,15 @@ import (
 // cannot be read any more.
 func (l *Ledger) Explain(ctx context.Context, settlement string) (explained []settle.Explanation, err error) {
 	var record settlementRecord
+	var adjustments []settle.Adjustment
 	err = l.read(ctx, func(t *tx) error {
-		var seq int64
-		if err := t.get("SELECT record FROM settlement WHERE ref = ?", []any{settlement}, &seq); err != nil {
+		var key, seq int64
+		if err := t.get("SELECT id, record FROM settlement WHERE ref = ?", []any{settlement}, &key, &seq); err != nil {
 			return notFound(err)
+		}
+		var err error
+		if adjustments, err = t.adjustmentsOf(key); err != nil {
+			return err
 		}
 		return t.record(seq, &record)
 	})
@@ -24,7 +29,15 @@ func (l *Ledger) Explain(ctx context.Context, settlement string) (explained []se
 		return nil, err
 	}
 	bill := record.bill()
-	return l.explain(&bill, &record.Settlement.Plan)
+	if explained, err = l.explain(&bill, &record.Settlement.Plan); err != nil {
+		return nil, err
+	}
+	for i := range adjustments {
+		if !adjustments[i].Transit {
+			explained = append(explained, adjustments[i].Explain())
+		}
+	}
+	return explained, nil
 }
 
 // ExplainQuote is Explain for a quote that was just given.

@@ -61,7 +61,7 @@ func (t *tx) gather(sale *settle.Sale, offline bool) (*facts, error) {
 		Day: day, Patient: f.patient.person, Presenter: sale.Presenter, Credential: sale.Credential,
 		VenueDesignated: t.ledger.options.Venue.Designated(day), MedGroup: group, Lines: sale.Lines, Usage: usage,
 		Selected: sale.Selected, Asked: sale.AskShared, ThirdParty: sale.ThirdParty, NoAccounts: !sale.UseAccounts,
-		VenueArea: t.ledger.options.Venue.Area,
+		VenueArea: t.ledger.options.Venue.Area, VenueKind: t.ledger.options.Venue.Kind,
 	}
 	f.fillAccounts()
 	return f, t.giverUsage(f)

@@ -61,9 +61,19 @@ func (l *Ledger) Bindings(ctx context.Context, person settle.PersonID) (view set
 			return err
 		}
 		today := settle.DateOf(l.options.Clock())
-		for i := range rows {
-			view.Bindings = append(view.Bindings, t.bindingView(&rows[i], row.key, today))
+		ended, err := t.endedViews(row.key)
+		if err != nil {
+			return err
 		}
+		for i := range rows {
+			if !slices.ContainsFunc(ended, func(v settle.BindingView) bool { return v.ID == rows[i].binding.ID }) {
+				view.Bindings = append(view.Bindings, t.bindingView(&rows[i], row.key, today))
+			}
+		}
+		if err := t.explainEnds(ended, today); err != nil {
+			return err
+		}
+		view.Bindings = append(view.Bindings, ended...)
 		view.Open, err = t.requests("(q.giver = ?1 OR q.beneficiary = ?1) AND q.state = ?2 ORDER BY q.id",
 			row.key, settle.RequestPending)
 		return err

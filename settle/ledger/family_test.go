@@ -507,7 +507,7 @@ func TestTamperingWithAFamilyIsNamed(t *testing.T) {
 		"cancellation gone":         {"DELETE FROM premium_cancel", "premium_cancel X1", FoundRemoved},
 		"presence gone":             {"DELETE FROM presence WHERE record = (SELECT record FROM premium)", "premium P1", FoundRemoved},
 		"report gone":               {"DELETE FROM report WHERE kind = 'binding'", "request Q1", FoundRemoved},
-		"report inserted":           {"INSERT INTO report SELECT 99, kind, settlement, refund, premium, request, person, state, done, created, attempts, next, fault, amount, 1 FROM report WHERE kind = 'binding'", "report 99", FoundInserted},
+		"report inserted":           {"INSERT INTO report SELECT 99, kind, settlement, refund, premium, request, intent, person, state, done, created, attempts, next, fault, amount, 1 FROM report WHERE kind = 'binding'", "report 99", FoundInserted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

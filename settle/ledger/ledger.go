@@ -28,6 +28,26 @@
 // centre learns of a partial return as a cancellation and a new booking, a return is posted in two legs, what was
 // cancelled and what stays paid, and each is contained from its own acknowledgement on.
 //
+// # In line
+//
+// Where the centre decides while the patient waits, the message is an intent on disk before it leaves. The settlement takes it
+// over in its own transaction, booked or unknown; what no settlement came of becomes an orphan, a report that has it undone.
+// See intent.go. The centre's figures are laid over our facts: postings go as far as these allow, the fund's part moves
+// within the lines, and account money that nobody known here can have paid counts, is not posted and is on the work list.
+//
+// # Adjustments and decisions
+//
+// Where the centre books another split than ours, its figures stand: the difference is a record of its own, posted on the leg
+// of the booking it belongs to and contained with it. The settlement's own figures stay as they were made; what was added
+// stands beside them, and both together bound what a return may give back. Account money that the centre took and that no
+// account known here can have paid is in the figures and in no posting, and a person is told. Where the goods were back
+// before the centre booked the sale, the difference comes with the booking and goes with its cancellation.
+//
+// Cash that a patient owes or is owed afterwards is kept until a person says what became of it; until then, and where it
+// was written off, a return does not hand out what was never paid. A sale that the centre refused after the goods were gone
+// is a loss until a person decides: it is sent again, or paid in cash, or borne by the shop, and then the account money
+// flows back. Decisions and the closing of a month are links of the chain.
+//
 // # Families
 //
 // A request for a binding is written, reported and answered like a sale, and changes nothing else: only the centre's
@@ -77,6 +97,7 @@ type Options struct {
 	Logger      *slog.Logger
 	OnReport    func()        // called after a report is on disk; must not block
 	ReportGrace time.Duration // 0: DefaultReportGrace
+	Goods       bool          // trace codes are uploaded (3505, 3506) after the sale or return is accepted
 }
 
 func (o *Options) validate() error {
@@ -112,7 +133,10 @@ type Ledger struct {
 	turns     chan struct{} // one for each read that is under way
 	writer    *writer
 
+	bulk      *bulk
 	serials   serials
+	words     wordBook
+	wordIDs   wordIDs
 	closing   sync.Once
 	closeErr  error
 	stopSaver chan struct{}
@@ -131,7 +155,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		options: options, log: options.Logger.With("component", "ledger"),
-		stopSaver: make(chan struct{}), saverDone: make(chan struct{}),
+		stopSaver: make(chan struct{}), saverDone: make(chan struct{}), bulk: newBulk(),
 	}
 	if err := l.open(ctx); err != nil {
 		return nil, storeError(errors.Join(err, l.release()))
@@ -141,6 +165,12 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 		defer close(l.saverDone)
 		l.housekeep(l.stopSaver)
 	}()
+	if err := l.resumeBulk(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	if err := l.learnOffices(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	return l, nil
 }
 
@@ -240,6 +270,9 @@ func (l *Ledger) load(ctx context.Context, fresh bool) error {
 	if l.writer.head, err = t.loadHead(); err != nil {
 		return err
 	}
+	if err := l.indexRecords(ctx, t); err != nil {
+		return fmt.Errorf("index the records: %w", err)
+	}
 	pulled, err := t.metaInt(metaSnapshot)
 	setInstant(l.metrics.snapshotAt, pulled)
 	verified, verifiedErr := t.metaInt(metaVerified)
@@ -287,6 +320,8 @@ func (l *Ledger) ObserveCentreTime(ctx context.Context, now time.Time) error {
 // Close finishes what is queued, writes everything out and gives the directory back. It may be called again.
 func (l *Ledger) Close() error {
 	l.closing.Do(func() {
+		l.bulk.stop()
+		l.bulk.movers.Wait()
 		l.persistClock()
 		l.writer.close()
 		close(l.stopSaver)

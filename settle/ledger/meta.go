@@ -16,6 +16,7 @@ const (
 	metaPulled   = "last_pull"     // ms, centre time of the last full or delta pull
 	metaSnapshot = "last_snapshot" // ms, newest centre time of any snapshot
 	metaVerified = "verified"      // ms
+	metaIndexed  = "indexed"       // every settlement up to this id is in the index of the records
 )
 
 // meta is a value, nil where there is none.

@@ -42,6 +42,8 @@ type metrics struct {
 	verifiedAt       prometheus.Gauge
 	batchSize        prometheus.Histogram
 	clockCorrections prometheus.Counter
+	stagedFacts      prometheus.Gauge
+	movedFacts       prometheus.Gauge
 }
 
 func newMetrics(registerer prometheus.Registerer, l *Ledger) (*metrics, error) {
@@ -70,6 +72,12 @@ func newMetrics(registerer prometheus.Registerer, l *Ledger) (*metrics, error) {
 			Name: "gongji_clock_correction_total", Help: "Times the centre's time corrected the high-water clock.",
 		}),
 	}
+	m.stagedFacts = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gongji_snapshot_staged_facts", Help: "Facts of the latest large snapshot that have been gathered.",
+	})
+	m.movedFacts = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gongji_snapshot_moved_facts", Help: "Facts of the latest large snapshot that are in their place.",
+	})
 	m.fill()
 	return m, m.register(l)
 }
@@ -96,7 +104,7 @@ func (m *metrics) fill() {
 
 func (m *metrics) register(l *Ledger) error {
 	for _, c := range []prometheus.Collector{
-		m.settlements, m.settleDuration, m.yuan, m.snapshotAt, m.verifiedAt, m.batchSize, m.clockCorrections,
+		m.settlements, m.settleDuration, m.yuan, m.snapshotAt, m.verifiedAt, m.batchSize, m.clockCorrections, m.stagedFacts, m.movedFacts,
 		&standing{ledger: l}, &differing{ledger: l},
 	} {
 		if err := m.registerer.Register(c); err != nil {
@@ -151,6 +159,11 @@ func (m *metrics) observeBatch(requests int) {
 	}
 }
 
+// countStaged and countMoved show how far a large snapshot has come, in facts.
+func (m *metrics) countStaged(facts int) { m.stagedFacts.Set(float64(facts)) }
+
+func (m *metrics) countMoved(facts int) { m.movedFacts.Set(float64(facts)) }
+
 // setInstant shows a stored instant, in seconds as the format wants it; 0 for none.
 func setInstant(gauge prometheus.Gauge, ms int64) { gauge.Set(float64(ms) / 1000) }
 
@@ -182,9 +195,8 @@ func (s *standing) Collect(ch chan<- prometheus.Metric) {
 	var risk settle.Fen
 	open := map[AttentionKind]int{}
 	err := s.ledger.read(ctx, func(t *tx) error {
-		riskErr := t.get(`SELECT COALESCE(SUM(MIN(s.at_risk, s.own + s.shared - s.back_own - s.back_shared)), 0)
-			FROM report r JOIN settlement s ON s.id = r.settlement
-			WHERE r.kind = 'settle' AND (r.done = 0 OR r.state = 'refused')`, nil, &risk)
+		var riskErr error
+		risk, riskErr = t.atRisk()
 		return errors.Join(riskErr, t.each("SELECT kind, COUNT(*) FROM attention WHERE closed IS NULL GROUP BY kind", nil,
 			func(scan func(dest ...any) error) error {
 				var kind AttentionKind

@@ -43,6 +43,7 @@ gongji_at_risk_yuan 15
 # TYPE gongji_attention_items gauge
 gongji_attention_items{kind="adjusted"} 0
 gongji_attention_items{kind="agency"} 0
+gongji_attention_items{kind="goods"} 0
 gongji_attention_items{kind="held"} 0
 gongji_attention_items{kind="one_sided"} 0
 gongji_attention_items{kind="refused"} 1

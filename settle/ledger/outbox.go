@@ -6,23 +6,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gongji/settle"
 )
 
-// RecoverDispatches marks every dispatch that was sent and never ended as unknown, and its report too. It is called
-// once at start and returns how many there were.
+// undecided picks the messages after which it is open whether money moved. The others of a clinic's settlement, from 2201
+// to 2206, book nothing: they are looked up or sent again.
+const undecided = "(d.infno NOT LIKE '220%' OR d.infno = '2207' OR d.infno = '2208') AND d.infno <> '5201'"
+
+// RecoverDispatches marks every dispatch that was sent and never ended as unknown, and its report too where money may
+// have moved. It is called once at start and returns how many there were.
 func (l *Ledger) RecoverDispatches(ctx context.Context) (count int, err error) {
 	now := l.options.Clock()
 	err = l.write(ctx, func(t *tx) error {
-		reports, err := t.records("SELECT report FROM dispatch WHERE state = 'sent' ORDER BY sent, msgid")
-		if err != nil {
+		if err := t.run("UPDATE upload_message SET state = ? WHERE state = 'sent'", settle.DispatchUnknown); err != nil {
 			return err
 		}
-		count = len(reports)
-		if count == 0 {
-			return nil
+		if err := t.get("SELECT COUNT(*) FROM dispatch WHERE state = 'sent'", nil, &count); err != nil || count == 0 {
+			return err
+		}
+		reports, err := t.records("SELECT DISTINCT d.report FROM dispatch d WHERE d.state = 'sent' AND " + undecided + " ORDER BY d.report")
+		if err != nil {
+			return err
 		}
 		if err := t.run("UPDATE dispatch SET state = ? WHERE state = 'sent'", settle.DispatchUnknown); err != nil {
 			return err
@@ -47,10 +54,11 @@ const reportTables = ` FROM report r JOIN person p ON p.id = r.person LEFT JOIN 
 
 // subjectID is the till's id of what a report is about besides a settlement: a return, a request, a contribution or its
 // cancellation.
-const subjectID = `COALESCE(f.return_id, k.cancel_id, m.premium_id, q.request_id, '')`
+const subjectID = `COALESCE(f.return_id, k.cancel_id, m.premium_id, q.request_id, n.sale_id, '')`
 
 const subjectTables = ` LEFT JOIN refund f ON f.id = r.refund LEFT JOIN premium m ON m.id = r.premium
-	LEFT JOIN premium_cancel k ON k.record = r.record LEFT JOIN request q ON q.id = r.request `
+	LEFT JOIN premium_cancel k ON k.record = r.record LEFT JOIN request q ON q.id = r.request
+	LEFT JOIN intent n ON n.id = r.intent `
 
 func scanReport(scan func(dest ...any) error, more ...any) (r settle.Report, err error) {
 	var pid []byte
@@ -61,8 +69,13 @@ func scanReport(scan func(dest ...any) error, more ...any) (r settle.Report, err
 	return r, err
 }
 
-// atHead keeps the order within a person: only the oldest unfinished report of each.
-const atHead = ` r.done = 0 AND NOT EXISTS (SELECT 1 FROM report o WHERE o.person = r.person AND o.done = 0 AND o.id < r.id)`
+// deciding picks the requests that the centre has and has not decided about; they are asked about again now and then.
+const deciding = `(o.kind = 'binding' AND EXISTS (SELECT 1 FROM dispatch a WHERE a.report = o.id AND a.state = 'accepted'))`
+
+// atHead keeps the order within a person: only the oldest unfinished report of each. A request that waits for the
+// centre's decision holds nothing back; a report that is held for a person's decision (9223372036854775807, see restore.go)
+// holds those behind it.
+const atHead = ` r.done = 0 AND r.next <> 9223372036854775807 AND NOT EXISTS (SELECT 1 FROM report o WHERE o.person = r.person AND o.done = 0 AND o.id < r.id AND NOT ` + deciding + `)`
 
 // horizon is farther than any pause of the worker. A report that waits beyond it was written while the PC's clock was
 // ahead; holding it until then would hold everything behind it.
@@ -72,7 +85,7 @@ const horizon = time.Hour
 // person whose oldest report waits has none in the list: order is kept per person.
 func (l *Ledger) DueReports(ctx context.Context, now time.Time, n int) (list []settle.Report, err error) {
 	err = l.read(ctx, func(t *tx) error {
-		return t.each("SELECT "+reportColumns+reportTables+"WHERE"+atHead+" AND (r.next <= ? OR r.next > ?) ORDER BY r.id LIMIT ?",
+		return t.each("SELECT "+reportColumns+strings.Replace(reportTables, "report r", "report r INDEXED BY report_open_order", 1)+"WHERE"+atHead+" AND (r.next <= ? OR r.next > ?) ORDER BY r.id LIMIT ?",
 			[]any{millis(now), millis(now.Add(horizon)), n}, func(scan func(dest ...any) error) error {
 				report, err := scanReport(scan)
 				list = append(list, report)
@@ -123,7 +136,7 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 	if !found {
 		return d, settle.NewError(settle.NotFound, nil)
 	}
-	presence, err := t.fillDossier(&d, sold.Int64, own)
+	presence, pays, err := t.fillDossier(&d, sold.Int64, own)
 	if err != nil {
 		return d, err
 	}
@@ -136,32 +149,102 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 	if err := t.identify(&d, presence); err != nil {
 		return d, err
 	}
+	if d.Pays, err = t.whoPays(&d, pays); err != nil {
+		return d, err
+	}
+	if d.Report.Kind == settle.ReportOrphan {
+		if d.Booked, err = t.orphanBooking(report); err != nil {
+			return d, err
+		}
+	}
 	d.Journal, err = t.journal(report)
 	return d, err
 }
 
-// fillDossier reads what a report is about: from the settlement's record and the report's own.
-func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (*settle.Presence, error) {
+// fillDossier reads what a report is about: from the settlement's record and the report's own. pays are what the accounts pay
+// of what is to be booked.
+func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (presence *settle.Presence, pays []settle.Pay, err error) {
 	switch d.Report.Kind {
 	case settle.ReportBinding:
-		return t.fillRequest(d, own)
+		presence, err = t.fillRequest(d, own)
+		return presence, nil, err
 	case settle.ReportPremium, settle.ReportPremiumCancel:
-		return t.fillPremium(d, own)
+		presence, err = t.fillPremium(d, own)
+		return presence, nil, err
+	case settle.ReportOrphan:
+		return nil, nil, t.fillOrphan(d, own)
 	}
-	var record settlementRecord
+	var record soldRecord
 	if err := t.record(sold, &record); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &record.Settlement
+	for i := range s.Postings {
+		pays = append(pays, settle.Pay{Account: s.Postings[i].Person, Pot: s.Postings[i].Pot, Amount: s.Postings[i].Amount})
+	}
 	d.Sale, d.Figures, d.At, d.ReceiptNo, d.Credential = s.Sale, s.Figures, s.At, s.ReceiptNo, s.Presence.Kind
 	if d.Report.Kind != settle.ReportSettle {
 		var back returnRecord
 		if err := t.record(own, &back); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		pays = back.Remaining
 		d.Sale.Lines, d.Figures, d.At, d.ReceiptNo = back.Kept, back.KeptFigures, back.Return.At, back.Return.ReceiptNo
 	}
-	return &s.Presence, nil
+	return &s.Presence, pays, nil
+}
+
+// whoPays names who pays how much, so that the centre can debit the very accounts that the till has debited. Where the centre
+// settled in line or has booked otherwise since, the split is the centre's own and nobody is named.
+func (t *tx) whoPays(d *settle.Dossier, pays []settle.Pay) (list []settle.PersonPay, err error) {
+	var order []settle.PersonID
+	sums := make(map[settle.PersonID]settle.Fen, len(pays))
+	var all, own settle.Fen
+	for _, p := range pays {
+		if p.Amount == 0 {
+			continue
+		}
+		if p.Account == "" { // a part that no account bears: the split is the centre's own
+			return nil, nil
+		}
+		if _, known := sums[p.Account]; !known {
+			order = append(order, p.Account)
+		}
+		sums[p.Account] += p.Amount
+		if all += p.Amount; p.Account == d.Report.Person {
+			own += p.Amount
+		}
+	}
+	if all != d.Figures.Own+d.Figures.Shared || own != d.Figures.Own {
+		return nil, nil
+	}
+	for _, person := range order {
+		who := d.Identity
+		if person != d.Report.Person {
+			if who, err = t.inClear(person); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, settle.PersonPay{PsnNo: who.PsnNo, Amount: sums[person]})
+	}
+	return list, nil
+}
+
+// soldRecord is what a report needs of a settlementRecord; a backlog of reports does not decode the rest.
+type soldRecord struct {
+	Settlement struct {
+		ReceiptNo string          `json:"receipt_no"`
+		Sale      settle.Sale     `json:"sale"`
+		Presence  settle.Presence `json:"presence"`
+		At        time.Time       `json:"at"`
+		Figures   settle.Figures  `json:"figures"`
+
+		Postings []struct {
+			Person settle.PersonID `json:"person"`
+			Pot    settle.Pot      `json:"pot"`
+			Amount settle.Fen      `json:"amount"`
+		} `json:"postings"`
+	} `json:"settlement"`
 }
 
 // identify opens the identities that the message must carry in clear.
@@ -190,12 +273,14 @@ func (t *tx) inClear(person settle.PersonID) (settle.Identity, error) {
 }
 
 func (t *tx) journal(report int64) (list []settle.Dispatch, err error) {
-	err = t.each(`SELECT msgid, report, infno, original, state, sent, ended, fault FROM dispatch WHERE report = ? ORDER BY sent, msgid`,
+	err = t.each(`SELECT msgid, report, infno, original, state, sent, ended, fault, visit, batch, known, answered FROM dispatch WHERE report = ?
+		ORDER BY turn, sent, msgid`,
 		[]any{report}, func(scan func(dest ...any) error) error {
 			var d settle.Dispatch
-			var sent, ended int64
-			err := scan(&d.MsgID, &d.Report, &d.Infno, &d.Original, &d.State, &sent, &ended, &d.Fault)
+			var sent, ended, known, answered int64
+			err := scan(&d.MsgID, &d.Report, &d.Infno, &d.Original, &d.State, &sent, &ended, &d.Fault, &d.Visit, &d.Batch, &known, &answered)
 			d.SentAt, d.EndedAt = instant(sent), instant(ended)
+			d.SentCentre, d.AnsweredCentre = instant(known), instant(answered)
 			list = append(list, d)
 			return err
 		})
@@ -211,14 +296,15 @@ func (l *Ledger) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 	if sent.IsZero() {
 		sent = l.options.Clock()
 	}
-	return l.write(ctx, func(t *tx) error {
+	return l.writeLate(ctx, func(t *tx) error {
 		newest, err := t.metaInt(metaSnapshot)
 		if err != nil {
 			return err
 		}
-		err = t.run(`INSERT INTO dispatch (msgid, report, infno, original, state, body, sent, ended, fault, centre)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?)`,
-			d.MsgID, d.Report, d.Infno, d.Original, settle.DispatchSent, l.vault.seal(KindBody, d.Body), millis(sent), newest+1)
+		err = t.run(`INSERT INTO dispatch (msgid, report, infno, original, state, body, sent, ended, fault, centre, visit, batch, known, turn)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, ?, ?, ?, (SELECT COUNT(*) FROM dispatch WHERE report = ?))`,
+			d.MsgID, d.Report, d.Infno, d.Original, settle.DispatchSent, l.vault.seal(KindBody, d.Body), millis(sent), newest+1,
+			d.Visit, d.Batch, millis(d.SentCentre), d.Report)
 		if err != nil {
 			return err
 		}
@@ -233,16 +319,16 @@ func (l *Ledger) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 // presume decides what a cancellation that is on its way, or was sent and not answered, means for the money it gives
 // back. The centre may have booked it any moment since it was sent, so every snapshot newer than those that were here
 // before may contain it: were it still added to such a balance, it could be spent twice. (A debit is subtracted in the
-// same doubt; both err on the side of the account.) Once no such message is left, the money is counted as not
-// contained again, unless the cancellation is through.
+// same doubt; both err on the side of the account.) One that was undone (2601) stood for a while, and a snapshot may be of
+// that while. Once no such message is left, the money is counted as not contained again, unless the cancellation is through.
 func (t *tx) presume(m *sentMessage) error {
 	switch m.kind {
-	case settle.ReportSettle, settle.ReportPremium, settle.ReportBinding:
+	case settle.ReportSettle, settle.ReportPremium, settle.ReportBinding, settle.ReportOrphan:
 		return nil
 	}
 	var through bool
 	var since sql.NullInt64
-	err := t.get(`SELECT COALESCE(MAX(cancelled), 0), MIN(CASE WHEN state IN ('sent', 'unknown') THEN centre END) FROM dispatch
+	err := t.get(`SELECT COALESCE(MAX(cancelled), 0), MIN(CASE WHEN state IN ('sent', 'unknown', 'reversed') THEN centre END) FROM dispatch
 		WHERE report = ?`, []any{m.report}, &through, &since)
 	if err != nil || through {
 		return err
@@ -260,6 +346,9 @@ func (l *Ledger) DispatchBody(ctx context.Context, msgid string) (body []byte, e
 		if err := t.get("SELECT body FROM dispatch WHERE msgid = ?", []any{msgid}, &sealed); err != nil {
 			return notFound(err)
 		}
+		if len(sealed) == 0 { // older than records are kept
+			return settle.NewError(settle.NotFound, nil)
+		}
 		body, err = l.vault.unseal(KindBody, sealed)
 		return err
 	})
@@ -268,9 +357,9 @@ func (l *Ledger) DispatchBody(ctx context.Context, msgid string) (body []byte, e
 
 // FinishDispatch writes the outcome of a message and moves its report, in one transaction: the journal, the chain, the
 // booking, the centre time from which postings are contained, and what a person must look at. A booking whose figures
-// differ from ours makes the report ADJUSTED: the centre is right.
+// differ from ours makes the report ADJUSTED: the centre is right, and the difference is posted.
 func (l *Ledger) FinishDispatch(ctx context.Context, r settle.DispatchResult) error {
-	return l.write(ctx, func(t *tx) error { return t.finishDispatch(&r) })
+	return l.writeLate(ctx, func(t *tx) error { return t.finishDispatch(&r) })
 }
 
 // sentMessage is a journal row that an outcome belongs to.
@@ -322,7 +411,7 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 	}
 	seq, err := t.link(recordDispatch, r.MsgID, dispatchRecord{
 		MsgID: r.MsgID, Infno: m.infno, Report: m.report, State: r.State, Booking: r.Booking, Unbooked: r.Unbooked,
-		Undone: r.Undone, Fault: r.Fault, At: r.At.Round(0).In(settle.Beijing), ReportState: r.ReportState, Done: r.Done,
+		Undone: r.Undone, Visit: r.Visit, Fault: r.Fault, At: r.At.Round(0).In(settle.Beijing), ReportState: r.ReportState, Done: r.Done,
 		RequestState: r.RequestState, RequestAnswer: r.RequestAnswer,
 	})
 	if err != nil {
@@ -332,11 +421,17 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 	if err != nil {
 		return err
 	}
+	if adjusted, err := t.adjustBooking(&m, r); err != nil {
+		return err
+	} else if adjusted != "" {
+		detail = adjusted
+	}
 	if err := t.rememberOffice(m.report, r.Booking); err != nil {
 		return err
 	}
-	err = t.run("UPDATE dispatch SET state = ?, ended = ?, fault = ?, centre = ?, cancelled = ?, record = ? WHERE msgid = ?",
-		r.State, millis(r.At), r.Fault, centre, r.Unbooked, seq, r.MsgID)
+	err = t.run(`UPDATE dispatch SET state = ?, ended = ?, fault = ?, centre = ?, cancelled = ?, record = ?, booked = ?, answered = ?,
+		visit = CASE WHEN ? <> '' THEN ? ELSE visit END WHERE msgid = ?`,
+		r.State, millis(r.At), r.Fault, centre, r.Unbooked, seq, bookedAt(r.Booking), millis(r.Answered), r.Visit, r.Visit, r.MsgID)
 	if err != nil {
 		return err
 	}
@@ -356,6 +451,11 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 		r.ReportState, r.Done, millis(r.NextAt), attempts, r.Fault, m.report)
 	if err != nil {
 		return err
+	}
+	if r.Done {
+		if err := t.queueUpload(m.report, r.At); err != nil {
+			return err
+		}
 	}
 	if detail == "" {
 		detail = r.Fault
@@ -381,13 +481,24 @@ func (t *tx) compareBooking(m *sentMessage, r *settle.DispatchResult) (detail st
 	if theirs == (settle.Figures{}) || (r.ReportState != settle.ReportAccepted && r.ReportState != settle.ReportAdjusted) {
 		return "", nil
 	}
-	d, err := t.dossier(m.report)
-	if err != nil || d.Figures == theirs {
+	ours, err := t.expected(m)
+	if err != nil || ours == theirs {
 		return "", err
 	}
 	r.ReportState = settle.ReportAdjusted
-	text, err := json.Marshal(map[string]settle.Figures{"ours": d.Figures, "centre": theirs})
+	text, err := json.Marshal(map[string]settle.Figures{"ours": ours, "centre": theirs})
 	return string(text), err
+}
+
+// expected are the figures that a report asks the centre to book.
+func (t *tx) expected(m *sentMessage) (f settle.Figures, err error) {
+	if m.kind == settle.ReportSettle {
+		err = t.get("SELECT total, fund, own, shared, cash FROM settlement WHERE id = ?", []any{m.settlement},
+			&f.Total, &f.Fund, &f.Own, &f.Shared, &f.Cash)
+		return f, err
+	}
+	d, err := t.dossier(m.report)
+	return d.Figures, err
 }
 
 // book writes what the centre booked or cancelled, and from which centre time on a snapshot contains it. It returns
@@ -421,19 +532,17 @@ func (t *tx) book(m *sentMessage, r *settle.DispatchResult) (centre int64, err e
 	return m.centre, nil
 }
 
-// cancelledAt is from when on a snapshot may contain a cancellation that the centre has confirmed. A message that may be
-// repeated (G104) can have been booked when an earlier copy arrived, whose answer was lost: money that came back then must
-// not be added to a snapshot that has it already, so the earliest time counts. told is 0 where the centre named no time.
+// cancelledAt is from when on a snapshot may contain a cancellation that the centre has confirmed. An earlier copy, whose
+// answer was lost, may have been booked when it arrived: of a message that is repeated (G104), or of one that was undone
+// (2601) before this one was sent. Money that came back then must not be added to a snapshot that has it already, so the
+// earliest time counts. told is 0 where the centre named no time.
 func (t *tx) cancelledAt(m *sentMessage, msgid string, told int64) (int64, error) {
 	if told == 0 {
 		told = m.centre // as long as it was in doubt; see presume
 	}
-	if m.kind != settle.ReportPremiumCancel {
-		return told, nil
-	}
 	var earliest sql.NullInt64
-	err := t.get("SELECT MIN(centre) FROM dispatch WHERE report = ? AND msgid <> ? AND state IN ('sent', 'unknown')",
-		[]any{m.report, msgid}, &earliest)
+	err := t.get("SELECT MIN(centre) FROM dispatch WHERE report = ? AND infno = ? AND msgid <> ? AND state IN ('sent', 'unknown', 'reversed')",
+		[]any{m.report, m.infno, msgid}, &earliest)
 	if earliest.Valid {
 		told = min(told, earliest.Int64)
 	}
@@ -450,6 +559,10 @@ func (t *tx) undo(msgid, by string) error {
 	if err != nil {
 		return err
 	}
+	var cancelled bool
+	if err := t.get("SELECT cancelled FROM dispatch WHERE msgid = ?", []any{msgid}, &cancelled); err != nil {
+		return err
+	}
 	if err := t.run("UPDATE dispatch SET state = ?, undone_by = ?, cancelled = 0 WHERE msgid = ?", settle.DispatchReversed, by, msgid); err != nil {
 		return err
 	}
@@ -461,6 +574,9 @@ func (t *tx) undo(msgid, by string) error {
 	}
 	if !m.settlement.Valid {
 		return nil
+	}
+	if cancelled {
+		return t.restoreBooking(&m)
 	}
 	var booking []byte
 	if err := t.get("SELECT booking FROM settlement WHERE id = ?", []any{m.settlement}, &booking); err != nil || booking == nil {
@@ -476,10 +592,34 @@ func (t *tx) undo(msgid, by string) error {
 	return errors.Join(t.contain(m.report, m.leg(false), open), t.run("UPDATE settlement SET booking = NULL WHERE id = ?", m.settlement))
 }
 
+// restoreBooking puts back what a cancellation had taken that a confirmed 2601 has now undone: the last booking of the
+// settlement that stands. The next step then starts from what the centre has.
+func (t *tx) restoreBooking(m *sentMessage) error {
+	var seq int64
+	err := t.get(`SELECT d.record FROM report r JOIN dispatch d ON d.report = r.id
+		WHERE r.settlement = ? AND d.state = 'accepted' AND `+books+` AND d.report <= ? ORDER BY d.record DESC LIMIT 1`,
+		[]any{m.settlement, m.report}, &seq)
+	if errors.Is(err, errNoRows) {
+		return broken("an undone cancellation has no booking before it")
+	}
+	if err != nil {
+		return err
+	}
+	booking, err := t.bookingOf(seq)
+	if err != nil {
+		return err
+	}
+	sealed, err := t.ledger.vault.sealJSON(KindBooking, booking)
+	if err != nil {
+		return err
+	}
+	return t.run("UPDATE settlement SET booking = ? WHERE id = ?", sealed, m.settlement)
+}
+
 // PostponeReport moves a report to later without a message (nothing could be built, or it must wait); NOT_FOUND.
 func (l *Ledger) PostponeReport(ctx context.Context, report int64, until time.Time, state settle.ReportState, fault string, done bool) error {
 	now := l.options.Clock()
-	return l.write(ctx, func(t *tx) error {
+	return l.writeLate(ctx, func(t *tx) error {
 		result, err := t.exec("UPDATE report SET state = ?, done = ?, next = ?, fault = ? WHERE id = ?", state, done, millis(until), fault, report)
 		if err != nil {
 			return err
@@ -494,6 +634,11 @@ func (l *Ledger) PostponeReport(ctx context.Context, report int64, until time.Ti
 				return err
 			}
 		}
+		if done {
+			if err := t.queueUpload(report, now); err != nil {
+				return err
+			}
+		}
 		return t.raiseAttention(report, state, done, fault, now)
 	})
 }
@@ -502,8 +647,8 @@ func (l *Ledger) PostponeReport(ctx context.Context, report int64, until time.Ti
 func (l *Ledger) OutboxTotals(ctx context.Context) (totals settle.OutboxTotals, err error) {
 	err = l.read(ctx, func(t *tx) error {
 		var oldest sql.NullInt64
-		err := t.get(`SELECT COUNT(*), COALESCE(SUM(amount), 0), COALESCE(SUM(state = 'unknown'), 0), MIN(created) FROM report
-			WHERE done = 0`, nil, &totals.Unsent, &totals.UnsentAmount, &totals.Unknown, &oldest)
+		err := t.get(`SELECT COUNT(*), COALESCE(SUM(amount), 0), COALESCE(SUM(state = 'unknown'), 0), MIN(created) FROM report o
+			WHERE done = 0 AND NOT `+deciding, nil, &totals.Unsent, &totals.UnsentAmount, &totals.Unknown, &oldest)
 		if err != nil {
 			return err
 		}

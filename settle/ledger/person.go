@@ -35,6 +35,16 @@ func scanPerson(scan func(dest ...any) error) (p personRow, err error) {
 }
 
 func (t *tx) personBy(query string, arg any) (p personRow, err error) {
+	if key, is := arg.([]byte); is {
+		if query == "pid = ?" {
+			err = t.catchUp(key)
+		} else {
+			err = t.catchUpKey(key, "SELECT pid FROM person WHERE certno = ?")
+		}
+		if err != nil {
+			return p, err
+		}
+	}
 	err = t.each("SELECT "+personColumns+" FROM person WHERE "+query, []any{arg},
 		func(scan func(dest ...any) error) (err error) {
 			p, err = scanPerson(scan)
@@ -106,6 +116,9 @@ func (t *tx) card(hash string) (card settle.Card, ok bool, err error) {
 	key, valid := decodeIndex(hash)
 	if !valid {
 		return card, false, nil
+	}
+	if err := t.catchUpKey(key, "SELECT p.pid FROM card c JOIN person p ON p.id = c.person WHERE c.hash = ?"); err != nil {
+		return card, false, err
 	}
 	var pid []byte
 	err = t.get(`SELECT p.pid, c.status, c.expires FROM card c JOIN person p ON p.id = c.person WHERE c.hash = ?`,

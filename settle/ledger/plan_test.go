@@ -31,7 +31,7 @@ func TestNoStatementScansATable(t *testing.T) {
 		}
 		explained++
 		err := h.write(t.Context(), func(t2 *tx) error {
-			rows, err := h.writer.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, placeholders(query))...)
+			rows, err := h.writer.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+planOnce(query), make([]any, placeholders(query))...)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func TestNoStatementScansATable(t *testing.T) {
 					return err
 				}
 				if strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "INDEX report_open") && !strings.Contains(detail, "INDEX request_open") &&
-					!strings.Contains(detail, "CONSTANT ROW") {
+					!strings.Contains(detail, "CONSTANT ROW") && !strings.Contains(detail, "VALUES CLAUSE") {
 					t.Errorf("%s:\n%s", detail, query)
 				}
 			}

@@ -54,32 +54,25 @@ func (t *tx) cancelPremium(order *settle.PremiumCancelOrder) (settle.PremiumCanc
 	return fresh, false, err
 }
 
+// preparedCancel is a cancellation that was checked, on its way into the ledger.
+type preparedCancel struct {
+	record premiumCancelRecord
+	paid   settle.PremiumView
+	keys   premiumKeys
+	payers []*holder
+	rules  *settle.Rules
+}
+
 func (t *tx) cancelNew(order *settle.PremiumCancelOrder) error {
-	paid, keys, err := t.premiumBy("m.premium_id = ?", order.Premium)
+	p, err := t.prepareCancel(order)
 	if err != nil {
 		return err
 	}
-	if paid.Cancelled {
-		return settle.NewError(settle.AlreadyReversed, nil)
-	}
-	if order.Presence == nil && !order.WithoutCard {
-		return settle.NewError(settle.CardAbsent, nil)
-	}
-	rules, err := t.ledger.options.RulesFor(keys.day)
+	digest, err := t.cancelDigest(&p.record)
 	if err != nil {
-		return fmt.Errorf("rules of the day of the contribution: %w", err)
-	}
-	record := premiumCancelRecord{
-		POS: order.POS, Premium: paid.ID, At: t.ledger.options.Clock().Round(0).In(settle.Beijing),
-		Presence: order.Presence, WithoutCard: order.WithoutCard,
-		Cancel: settle.PremiumCancel{ID: order.ID, POS: order.POS, Operator: order.Operator, Reason: order.Reason, Report: settle.ReportPending},
-	}
-	today := settle.DateOf(record.At)
-	if err := checkCancelWindow(rules, &paid, keys.day, today); err != nil {
 		return err
 	}
-	payers, err := t.creditBack(rules, &paid, keys, &record, today)
-	if err != nil {
+	if err := checkConfirm(p.rules, stepPremiumCancel, digest, order.Confirmed); err != nil {
 		return err
 	}
 	if order.Confirm != nil {
@@ -87,7 +80,37 @@ func (t *tx) cancelNew(order *settle.PremiumCancelOrder) error {
 			return err
 		}
 	}
-	return t.storeCancel(&record, &paid, keys, payers)
+	return t.storeCancel(&p.record, &p.paid, p.keys, p.payers)
+}
+
+// prepareCancel checks a cancellation and works out what goes back where. It writes nothing.
+func (t *tx) prepareCancel(order *settle.PremiumCancelOrder) (*preparedCancel, error) {
+	p := &preparedCancel{}
+	var err error
+	if p.paid, p.keys, err = t.premiumBy("m.premium_id = ?", order.Premium); err != nil {
+		return nil, err
+	}
+	if p.paid.Cancelled {
+		return nil, settle.NewError(settle.AlreadyReversed, nil)
+	}
+	if order.Presence == nil && !order.WithoutCard {
+		return nil, settle.NewError(settle.CardAbsent, nil)
+	}
+	if p.rules, err = t.ledger.options.RulesFor(p.keys.day); err != nil {
+		return nil, fmt.Errorf("rules of the day of the contribution: %w", err)
+	}
+	p.record = premiumCancelRecord{
+		POS: order.POS, Premium: p.paid.ID, At: t.ledger.options.Clock().Round(0).In(settle.Beijing),
+		Presence: order.Presence, WithoutCard: order.WithoutCard,
+		Cancel: settle.PremiumCancel{ID: order.ID, POS: order.POS, Operator: order.Operator, Reason: order.Reason, Report: settle.ReportPending},
+	}
+	p.record.Cancel.At = p.record.At
+	today := settle.DateOf(p.record.At)
+	if err := checkCancelWindow(p.rules, &p.paid, p.keys.day, today); err != nil {
+		return nil, err
+	}
+	p.payers, err = t.creditBack(p.rules, &p.paid, p.keys, &p.record, today)
+	return p, err
 }
 
 // checkCancelWindow: what the centre refused was never paid, and can be taken back at any time.
@@ -182,6 +205,6 @@ func (t *tx) cancellationBy(condition string, args ...any) (settle.PremiumCancel
 	if err := errors.Join(t.record(seq, &record), viewErr); err != nil {
 		return settle.PremiumCancel{}, err
 	}
-	record.Cancel.Report, record.Cancel.Premium = report, view
+	record.Cancel.Report, record.Cancel.Premium, record.Cancel.At = report, view, record.At
 	return record.Cancel, nil
 }

@@ -31,8 +31,10 @@ const (
 	KindBooking = "booking" // seal: settle.Booking as JSON
 	KindRecord  = "record"  // seal: a money record of the chain
 	KindNote    = "note"    // seal: texts that people or the centre wrote
+	KindBinding = "binding" // index: the request that reports the end of a binding
 	kindGiver   = "giver"   // index: binding
 	kindChain   = "chain"   // index: head of the chain
+	kindAttest  = "attest"  // index: signature under data that leaves the house
 	kindCheck   = "check"   // index: proves that a database belongs to a key
 )
 

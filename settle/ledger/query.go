@@ -12,7 +12,8 @@ const RecentLimit = 500
 // settlementQuery joins what the centre said: a settlement with several reports (its own and its returns') stands as the
 // latest one that is not accepted, so that "accepted" means that the centre knows all of it.
 const settlementQuery = `SELECT s.record, s.shop, s.back_total, s.back_fund, s.back_own, s.back_shared, s.back_cash,
-	(SELECT r.state FROM report r WHERE r.settlement = s.id ORDER BY r.state = 'accepted', r.id DESC LIMIT 1)
+	(SELECT r.state FROM report r WHERE r.settlement = s.id ORDER BY r.state = 'accepted', r.id DESC LIMIT 1),
+	s.id, s.cash_open, s.cash_lost
 	FROM settlement s WHERE `
 
 // settlementState is what became of a settlement after its record was written.
@@ -21,6 +22,8 @@ type settlementState struct {
 	shop   settle.ShopState
 	back   settle.Figures
 	report settle.ReportState
+	key    int64
+	cash   settle.CashStanding
 }
 
 // settlementBy is the one settlement that a condition over table s finds; NOT_FOUND.
@@ -34,7 +37,7 @@ func (t *tx) settlementBy(condition string, args ...any) (settle.Settlement, err
 
 func (s *settlementState) dest() []any {
 	b := &s.back
-	return []any{&s.record, &s.shop, &b.Total, &b.Fund, &b.Own, &b.Shared, &b.Cash, &s.report}
+	return []any{&s.record, &s.shop, &b.Total, &b.Fund, &b.Own, &b.Shared, &b.Cash, &s.report, &s.key, &s.cash.Open, &s.cash.Lost}
 }
 
 // settlementOf joins the record and what became of it.
@@ -44,7 +47,18 @@ func (t *tx) settlementOf(state *settlementState) (settle.Settlement, error) {
 		return settle.Settlement{}, err
 	}
 	s := record.Settlement
-	s.Shop, s.Report, s.Refunded = state.shop, state.report, state.back
+	s.Shop, s.Report, s.Refunded, s.CashState = state.shop, state.report, state.back, state.cash
+	var err error
+	if s.Adjustments, err = t.adjustmentsOf(state.key); err != nil {
+		return settle.Settlement{}, err
+	}
+	if s.Shop != settle.ShopSettled {
+		left := position{key: state.key}
+		if err := t.fillPosition(&left); err != nil {
+			return settle.Settlement{}, err
+		}
+		s.Left = append([]settle.Line{}, left.lines...)
+	}
 	s.AtRisk = atRisk(&s)
 	return s, nil
 }
@@ -54,7 +68,8 @@ func atRisk(s *settle.Settlement) settle.Fen {
 	if s.Report == settle.ReportAccepted || s.Report == settle.ReportAdjusted {
 		return 0
 	}
-	taken := s.Figures.Own + s.Figures.Shared - s.Refunded.Own - s.Refunded.Shared
+	now := s.Standing()
+	taken := now.Own + now.Shared - s.Refunded.Own - s.Refunded.Shared
 	return min(s.AtRisk, taken)
 }
 

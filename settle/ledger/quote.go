@@ -28,16 +28,19 @@ func (l *Ledger) Quote(ctx context.Context, sale settle.Sale, offline bool) (quo
 
 // decide plans a bill and applies what only the ledger can check: trace codes sold before, and the offline limits in
 // their order.
-func (t *tx) decide(f *facts) (quote settle.Quote, err error) {
+func (t *tx) decide(f *facts) (settle.Quote, error) { return t.decideBy(f, nil) }
+
+// decideBy is decide where the centre's figures stand; nil: it was not asked.
+func (t *tx) decideBy(f *facts, centre *settle.Figures) (quote settle.Quote, err error) {
 	if err := f.checkActive(); err != nil {
 		return quote, err
 	}
-	plan := settle.MakePlan(f.rules, &f.bill)
+	plan, word := f.plan(centre)
 	if err := t.checkPlan(f, &plan); err != nil {
 		return quote, err
 	}
 	quote = settle.Quote{
-		Plan: plan, Policy: f.policy, LedgerAge: f.age, Offline: f.offline, Bill: f.bill,
+		Plan: plan, Policy: f.policy, LedgerAge: f.age, Offline: f.offline, Bill: f.bill, Centre: word,
 		Digest: f.bill.Digest(f.policy, &plan),
 		Figures: settle.Figures{
 			Fund: plan.Fund, Cash: plan.Cash, Own: plan.Own(f.bill.Patient.ID), Shared: plan.Shared(f.bill.Patient.ID),
@@ -58,6 +61,20 @@ func (t *tx) decide(f *facts) (quote settle.Quote, err error) {
 		quote.Skipped = append(quote.Skipped, settle.SkippedParty{Party: f.party(skip.Account), Reason: skip.Reason})
 	}
 	return quote, nil
+}
+
+// plan splits the bill; by the centre's figures where there are any, which also say what the fund pays of the lines.
+func (f *facts) plan(centre *settle.Figures) (settle.Plan, *settle.CentreWord) {
+	if centre == nil {
+		return settle.MakePlan(f.rules, &f.bill), nil
+	}
+	asked := f.bill.Lines
+	f.bill.Lines = settle.CentreLines(asked, centre.Fund)
+	plan, word := settle.MakeCentrePlan(f.rules, &f.bill, *centre)
+	if &f.bill.Lines[0] != &asked[0] {
+		word.Asked = asked
+	}
+	return plan, &word
 }
 
 // checkActive: offline only a person whose insurance is in order may be settled for. That somebody is deceased is the
@@ -177,6 +194,9 @@ func (f *facts) post(quote *settle.Quote) error {
 		}
 	}
 	for i, pay := range plan.Pays {
+		if pay.Pot == settle.PotDifference && quote.Centre != nil && pay.Amount > 0 && allocated[i] == pay.Amount {
+			continue // of no account known here; see raiseDifference
+		}
 		h := f.holder(pay.Account)
 		if h == nil || pay.Amount <= 0 || allocated[i] != pay.Amount || h.account.Status.Locked() {
 			return broken("plan debits what it must not")
@@ -212,7 +232,7 @@ func (f *facts) belowFloor(h *holder, pot settle.Pot) bool {
 	case pot == settle.PotQuota:
 		return h.binding == nil || h.binding.QuotaUsed > h.binding.QuotaTotal
 	case a.TwoPots:
-		if a.Prior < 0 || a.Current < 0 || a.Prior+a.Current < a.Frozen {
+		if a.Prior < 0 || a.Current < 0 || a.Mutual < 0 || a.Prior+a.Current+a.Mutual < a.Frozen {
 			return true
 		}
 	case a.Balance < a.Frozen:
@@ -224,7 +244,11 @@ func (f *facts) belowFloor(h *holder, pot settle.Pot) bool {
 	shared := free(a, settle.PotBalance)
 	if a.TwoPots {
 		shared = free(a, settle.PotPrior)
-		if f.rules.ShareFrom != settle.SharePriorOnly {
+		switch f.rules.ShareFrom {
+		case settle.SharePriorOnly:
+		case settle.ShareMutualOnly:
+			shared = free(a, settle.PotMutual)
+		default:
 			shared += free(a, settle.PotCurrent)
 		}
 	}

@@ -26,13 +26,14 @@ type bookedMessage struct {
 	msgid, infno, ref string
 	cancels           bool
 	outcome           int64 // its record in the chain
-	settlement, sold  int64 // the settlement's key and record
+	report            int64
+	settlement, sold  int64 // the settlement's key and record; 0 for an orphan
 	pid               []byte
 }
 
-// BookedRows lists what the centre has acknowledged with a centre time on the days from begin to end, both included, in
-// the order of that time: settlements, and each accepted cancellation as a row of its own, on its own day, with negative
-// figures. What a confirmed 2601 undid is left out. STORE_BROKEN.
+// BookedRows lists what the centre has acknowledged on the days from begin to end, both included, by its setl_time (by the
+// time of its answer where it told none) and in the order of it: settlements, and each accepted cancellation as a row of its
+// own, on its own day, with negative figures. What a confirmed 2601 undid is left out. STORE_BROKEN.
 func (l *Ledger) BookedRows(ctx context.Context, begin, end settle.Date) (rows []settle.BookedRow, err error) {
 	err = l.read(ctx, func(t *tx) error {
 		messages, err := t.bookedMessages(begin, end)
@@ -54,12 +55,12 @@ func (l *Ledger) BookedRows(ctx context.Context, begin, end settle.Date) (rows [
 }
 
 func (t *tx) bookedMessages(begin, end settle.Date) (list []bookedMessage, err error) {
-	err = t.each(`SELECT d.msgid, d.infno, d.cancelled, d.record, s.id, s.ref, s.record, p.pid FROM dispatch d
-		JOIN report r ON r.id = d.report JOIN settlement s ON s.id = r.settlement JOIN person p ON p.id = r.person
-		WHERE d.state = 'accepted' AND `+changesBook+` AND d.centre >= ? AND d.centre < ? ORDER BY d.centre, d.msgid`,
+	err = t.each(`SELECT d.msgid, d.infno, d.cancelled, d.record, r.id, COALESCE(s.id, 0), COALESCE(s.ref, ''), COALESCE(s.record, 0), p.pid
+		FROM dispatch d JOIN report r ON r.id = d.report LEFT JOIN settlement s ON s.id = r.settlement JOIN person p ON p.id = r.person
+		WHERE d.state = 'accepted' AND `+changesBook+` AND d.booked >= ? AND d.booked < ? ORDER BY d.booked, d.msgid`,
 		[]any{millis(begin.Time()), millis(end.AddDays(1).Time())}, func(scan func(dest ...any) error) error {
 			var m bookedMessage
-			err := scan(&m.msgid, &m.infno, &m.cancels, &m.outcome, &m.settlement, &m.ref, &m.sold, &m.pid)
+			err := scan(&m.msgid, &m.infno, &m.cancels, &m.outcome, &m.report, &m.settlement, &m.ref, &m.sold, &m.pid)
 			list = append(list, m)
 			return err
 		})
@@ -70,12 +71,13 @@ func (t *tx) bookedMessages(begin, end settle.Date) (list []bookedMessage, err e
 // on which day it has the row.
 func (t *tx) bookedRow(m *bookedMessage) (row settle.BookedRow, told bool, err error) {
 	booking, err := t.bookingOf(m.outcome)
-	if err != nil || booking.CentreTime.IsZero() {
+	at := instant(bookedAt(&booking))
+	if err != nil || at.IsZero() {
 		return row, false, err
 	}
 	row = settle.BookedRow{
 		SetlID: booking.SetlID, MdtrtID: booking.MdtrtID, Office: booking.ClrOptins, Figures: booking.Figures,
-		MsgID: m.msgid, Settlement: m.ref, ClrType: clearingPharmacy, Refund: m.cancels, At: booking.CentreTime,
+		MsgID: m.msgid, Settlement: m.ref, ClrType: clearingPharmacy, Refund: m.cancels, At: at,
 	}
 	if m.infno == "2207" || m.infno == "2208" {
 		row.ClrType = clearingClinic
@@ -96,8 +98,8 @@ func (t *tx) bookedRow(m *bookedMessage) (row settle.BookedRow, told bool, err e
 func (t *tx) fillCancelled(row *settle.BookedRow, m *bookedMessage) error {
 	var seq int64
 	err := t.get(`SELECT d.record FROM report r JOIN dispatch d ON d.report = r.id
-		WHERE r.settlement = ? AND d.state = 'accepted' AND `+books+` AND d.record < ? ORDER BY d.record DESC LIMIT 1`,
-		[]any{m.settlement, m.outcome}, &seq)
+		WHERE (r.settlement = ? OR r.id = ?) AND d.state = 'accepted' AND `+books+` AND d.record < ? ORDER BY d.record DESC LIMIT 1`,
+		[]any{m.settlement, m.report, m.outcome}, &seq)
 	if errors.Is(err, errNoRows) {
 		return broken("an accepted cancellation has no booking before it")
 	}
@@ -128,6 +130,9 @@ func (t *tx) fillInsured(row *settle.BookedRow, m *bookedMessage) error {
 		return err
 	}
 	row.PsnNo, row.Insurance = who.PsnNo, who.Insurance
+	if m.sold == 0 {
+		return nil
+	}
 	var record settlementRecord
 	if err := t.record(m.sold, &record); err != nil {
 		return err
@@ -148,12 +153,13 @@ func (t *tx) bookingOf(seq int64) (settle.Booking, error) {
 }
 
 // UnknownDispatches lists, oldest first, the messages that change the centre's book, were sent on the days from begin to
-// end, both included, by our clock, and whose outcome is open. Bodies are left out. STORE_BROKEN.
+// end, both included, by the centre's time as far as it was known and else by our clock, and whose outcome is open. Bodies are left out. STORE_BROKEN.
 func (l *Ledger) UnknownDispatches(ctx context.Context, begin, end settle.Date) (list []settle.OpenDispatch, err error) {
 	err = l.read(ctx, func(t *tx) error {
 		return t.each(`SELECT d.msgid, d.report, d.infno, d.original, d.state, d.sent, d.ended, d.fault, p.insurance, p.area
 			FROM dispatch d JOIN report r ON r.id = d.report JOIN person p ON p.id = r.person
-			WHERE d.state IN ('sent', 'unknown') AND `+changesBook+` AND d.sent >= ? AND d.sent < ? ORDER BY d.sent, d.msgid`,
+			WHERE d.state IN ('sent', 'unknown') AND `+changesBook+` AND d.sent > 0 AND CASE d.known WHEN 0 THEN d.sent ELSE d.known END >= ?
+			AND CASE d.known WHEN 0 THEN d.sent ELSE d.known END < ? ORDER BY d.sent, d.msgid`,
 			[]any{millis(begin.Time()), millis(end.AddDays(1).Time())}, func(scan func(dest ...any) error) error {
 				var u settle.OpenDispatch
 				var sent, ended int64
@@ -218,4 +224,16 @@ func (l *Ledger) OpenDays(ctx context.Context, begin, end settle.Date) (days []s
 		return nil
 	})
 	return days, err
+}
+
+// bookedAt is the instant by which the centre puts a row on a day: its setl_time where it told one, else the time of its
+// answer; 0 where it told neither.
+func bookedAt(booking *settle.Booking) int64 {
+	switch {
+	case booking == nil:
+		return 0
+	case !booking.SettledAt.IsZero():
+		return millis(booking.SettledAt)
+	}
+	return millis(booking.CentreTime)
 }

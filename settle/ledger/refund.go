@@ -67,7 +67,9 @@ type giving struct {
 	pays    []settle.Pay
 	cash    settle.Fen
 	fund    settle.Fen
-	turned  bool // the account year has turned since
+	unpaid  settle.CashStanding // what of the cash the patient has not paid
+	forced  bool                // the centre's split stands and not the plan's
+	turned  bool                // the account year has turned since
 	back    settle.RefundPlan
 	holders []*holder
 	record  returnRecord
@@ -96,18 +98,12 @@ func (t *tx) openGiving(order *settle.ReturnOrder) (*giving, error) {
 	if g.rules, err = t.ledger.options.RulesFor(g.sold.Day); err != nil {
 		return nil, fmt.Errorf("rules of the day of the settlement: %w", err)
 	}
-	g.lines, g.pays, g.cash = g.sold.Sale.Lines, g.sold.Plan.Pays, g.sold.Figures.Cash
-	var last int64
-	err = t.get("SELECT record FROM refund WHERE settlement = ? ORDER BY id DESC LIMIT 1", []any{g.key}, &last)
-	if err == nil {
-		var earlier returnRecord
-		if err := t.record(last, &earlier); err != nil {
-			return nil, err
-		}
-		g.lines, g.pays, g.cash = earlier.Kept, earlier.Remaining, earlier.KeptFigures.Cash
-	} else if !errors.Is(err, errNoRows) {
+	now, err := t.positionOf(g.key)
+	if err != nil {
 		return nil, err
 	}
+	g.lines, g.pays, g.cash, g.unpaid = now.lines, now.pays, now.cash, now.open
+	g.forced = now.adjusted || g.sold.Centre != nil && g.sold.Centre.Forced
 	for i := range g.lines {
 		g.fund += g.lines[i].Fund
 	}
@@ -126,8 +122,10 @@ func (g *giving) plan(t *tx) error {
 		return err
 	}
 	g.turned = g.rules.AccountYear(g.sold.Day) != g.rules.AccountYear(day)
+	group, _ := g.rules.GroupOf(g.sold.Sale.MedType) // the rules of the sale, which knew it
 	g.back = settle.MakeRefund(g.rules, settle.RefundInput{
 		Day: day, SettledOn: g.sold.Day, Patient: g.sold.Sale.Patient, Lines: g.lines, Returns: parts, Pays: g.pays, Cash: g.cash,
+		Forced: g.forced, MedGroup: group,
 	})
 	if g.back.Refusal != "" {
 		return refundOver("")
@@ -136,6 +134,7 @@ func (g *giving) plan(t *tx) error {
 	if err != nil {
 		return err
 	}
+	_, handed := g.unpaid.Return(figures.Cash)
 	state := settle.ShopPartlyRefunded
 	switch {
 	case len(g.order.Lines) == 0:
@@ -148,7 +147,7 @@ func (g *giving) plan(t *tx) error {
 		Remaining: g.back.Remaining, KeptFigures: g.kept(),
 		Return: settle.Return{
 			ID: g.order.ID, Settlement: g.sold.ID, At: at, Operator: g.order.Operator, Reason: g.order.Reason,
-			Lines: g.order.Lines, Whole: len(g.order.Lines) == 0, Figures: figures, State: state, Report: settle.ReportPending,
+			Lines: g.order.Lines, Whole: len(g.order.Lines) == 0, Figures: figures, CashOffset: figures.Cash - handed, State: state, Report: settle.ReportPending,
 		},
 	}
 	return nil
@@ -274,6 +273,9 @@ func (g *giving) kept() settle.Figures {
 func (g *giving) today(pays []settle.Pay) []settle.Pay {
 	named := slices.Clone(pays)
 	for i := range named {
+		if named[i].Pot == settle.PotDifference {
+			continue
+		}
 		named[i].Pot = g.holder(named[i].Account).potToday(named[i].Pot, g.turned)
 	}
 	return named
@@ -295,12 +297,18 @@ func (h *holder) potToday(pot settle.Pot, turned bool) settle.Pot {
 // everything that was paid is cancelled, then what stays paid is booked anew.
 func (g *giving) post(t *tx) error {
 	for _, pay := range g.pays {
+		if pay.Pot == settle.PotDifference { // nobody known here paid it, so it goes back to nobody known here
+			continue
+		}
 		if err := g.addHolder(t, pay.Account); err != nil {
 			return err
 		}
 	}
 	g.record.Cancelled, g.record.Rebooked = g.today(g.pays), g.today(g.back.Remaining)
 	for _, pay := range g.back.Refunds {
+		if pay.Pot == settle.PotDifference {
+			continue
+		}
 		h := g.holder(pay.Account)
 		pot := h.potToday(pay.Pot, g.turned)
 		after := h.pay(pot, -pay.Amount)
@@ -387,10 +395,11 @@ func (g *giving) store(t *tx) error {
 		return err
 	}
 	fig := &back.Figures
-	key, err := t.insert(`INSERT INTO refund (pos, return_id, settlement, receipt, at, day, whole, total, fund, own, shared, cash, record)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	after, _ := g.unpaid.Return(fig.Cash)
+	key, err := t.insert(`INSERT INTO refund (pos, return_id, settlement, receipt, at, day, whole, total, fund, own, shared, cash, record,
+		open_back, lost_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		g.order.POS, back.ID, g.key, back.ReceiptNo, millis(back.At), day, back.Whole,
-		fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, record)
+		fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, record, g.unpaid.Open-after.Open, g.unpaid.Lost-after.Lost)
 	if err != nil {
 		return err
 	}
@@ -414,13 +423,16 @@ func (g *giving) store(t *tx) error {
 	if err := g.releaseTraces(t); err != nil {
 		return err
 	}
+	if err := t.indexReturn(key, record, g.sold.Sale.Patient, back, g.lines, g.record.Kept); err != nil {
+		return err
+	}
 	if err := t.handOver(report, back.Postings, back.At); err != nil {
 		return err
 	}
 	t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
 	return t.run(`UPDATE settlement SET shop = ?, back_total = back_total + ?, back_fund = back_fund + ?, back_own = back_own + ?,
-		back_shared = back_shared + ?, back_cash = back_cash + ? WHERE id = ?`,
-		back.State, fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, g.key)
+		back_shared = back_shared + ?, back_cash = back_cash + ?, cash_open = ?, cash_lost = ? WHERE id = ?`,
+		back.State, fig.Total, fig.Fund, fig.Own, fig.Shared, fig.Cash, after.Open, after.Lost, g.key)
 }
 
 // storePostings writes the two legs. after is the pot's money after the whole return: between the legs nothing happens
@@ -428,6 +440,9 @@ func (g *giving) store(t *tx) error {
 func (g *giving) storePostings(t *tx, record, report int64, day settle.Date) error {
 	leg := func(leg int, pays []settle.Pay, sign settle.Fen) error {
 		for _, pay := range pays {
+			if pay.Pot == settle.PotDifference {
+				continue
+			}
 			h := g.holder(pay.Account)
 			p := settle.Posting{Pot: pay.Pot, Amount: sign * pay.Amount, After: max(0, h.pay(pay.Pot, 0))}
 			if err := t.addPosting(record, report, subject{settlement: g.key}, leg, h.key, g.patient.key, day, &p); err != nil {

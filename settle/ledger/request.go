@@ -56,33 +56,24 @@ func (t *tx) requestBinding(order *settle.BindingOrder) (settle.RequestView, boo
 	return fresh, false, err
 }
 
+// preparedRequest is a request that was checked and completed, on its way into the ledger.
+type preparedRequest struct {
+	request            settle.BindingRequest
+	giver, beneficiary *personRow
+	rules              *settle.Rules
+}
+
 // requestNew checks a request against the policy and writes it.
 func (t *tx) requestNew(order *settle.BindingOrder) error {
-	if err := checkPresence(&order.Presence); err != nil {
-		return err
-	}
-	at := t.ledger.options.Clock().Round(0).In(settle.Beijing)
-	day := settle.DateOf(at)
-	rules, err := t.ledger.options.RulesFor(day)
-	if err != nil {
-		return fmt.Errorf("rules of the day: %w", err)
-	}
-	request := order.Request
-	request.At, request.State, request.Answer = at, settle.RequestPending, ""
-	giver, beneficiary, err := t.parties(order, &request)
+	p, err := t.prepareRequest(order)
 	if err != nil {
 		return err
 	}
-	if err := t.checkPresented(&order.Presence, order.Actor, func() error { return nil }); err != nil {
-		return err
-	}
-	complete(&request, rules, day)
-	facts, err := t.bindingFacts(&request, giver, beneficiary, day)
+	digest, err := t.requestDigest(&p.request)
 	if err != nil {
 		return err
 	}
-	facts.Asker = order.Actor
-	if err := settle.CheckBinding(rules, facts); err != nil {
+	if err := checkConfirm(p.rules, string(p.request.Action), digest, order.Confirmed); err != nil {
 		return err
 	}
 	if order.Confirm != nil {
@@ -90,7 +81,36 @@ func (t *tx) requestNew(order *settle.BindingOrder) error {
 			return err
 		}
 	}
-	return t.storeRequest(&request, &order.Presence, giver, beneficiary)
+	return t.storeRequest(&p.request, &order.Presence, p.giver, p.beneficiary)
+}
+
+// prepareRequest checks a request and completes it as it would be sent. It writes nothing.
+func (t *tx) prepareRequest(order *settle.BindingOrder) (*preparedRequest, error) {
+	if err := checkPresence(&order.Presence); err != nil {
+		return nil, err
+	}
+	at := t.ledger.options.Clock().Round(0).In(settle.Beijing)
+	day := settle.DateOf(at)
+	rules, err := t.ledger.options.RulesFor(day)
+	if err != nil {
+		return nil, fmt.Errorf("rules of the day: %w", err)
+	}
+	p := &preparedRequest{request: order.Request, rules: rules}
+	request := &p.request
+	request.At, request.State, request.Answer = at, settle.RequestPending, ""
+	if p.giver, p.beneficiary, err = t.parties(order, request); err != nil {
+		return nil, err
+	}
+	if err := t.checkPresented(&order.Presence, order.Actor, func() error { return nil }); err != nil {
+		return nil, err
+	}
+	complete(request, rules, day)
+	facts, err := t.bindingFacts(request, p.giver, p.beneficiary, day)
+	if err != nil {
+		return nil, err
+	}
+	facts.Asker = order.Actor
+	return p, settle.CheckBinding(rules, facts)
 }
 
 // parties finds the two people of a request, and for a binding that exists completes the request from it. Whoever is not
@@ -169,19 +189,27 @@ func (t *tx) storeRequest(request *settle.BindingRequest, presence *settle.Prese
 	if err != nil {
 		return err
 	}
-	id, err := t.insert(`INSERT INTO request (pos, request_id, action, binding, giver, beneficiary, at, state, answer, record)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		request.POS, request.ID, request.Action, request.Binding, giver.key, beneficiary.key, millis(request.At), request.State,
-		t.ledger.vault.seal(KindNote, nil), record)
+	id, err := t.addRequest(request, giver.key, beneficiary.key, record)
 	if err != nil {
 		return err
 	}
-	about := subject{request: id}
-	if _, err := t.addReport(settle.ReportBinding, about, giver.key, 0, request.At, record); err != nil {
-		return err
+	return t.addPresence(record, subject{request: id}, presence)
+}
+
+// addRequest writes the row of a request and its report.
+func (t *tx) addRequest(request *settle.BindingRequest, giver, beneficiary, record int64) (id int64, err error) {
+	id, err = t.insert(`INSERT INTO request (pos, request_id, action, binding, giver, beneficiary, at, state, answer, record)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		request.POS, request.ID, request.Action, request.Binding, giver, beneficiary, millis(request.At), request.State,
+		t.ledger.vault.seal(KindNote, nil), record)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.addReport(settle.ReportBinding, subject{request: id}, giver, 0, request.At, record); err != nil {
+		return 0, err
 	}
 	t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
-	return t.addPresence(record, about, presence)
+	return id, nil
 }
 
 // firstRequestDifference is firstDifference for a request. What the ledger completed is no content of the till's, and a
@@ -190,6 +218,9 @@ func firstRequestDifference(stored *settle.BindingRequest, repeated settle.Bindi
 	bind := repeated.Action == settle.BindingBind
 	repeated.At, repeated.State, repeated.Answer = stored.At, stored.State, stored.Answer
 	repeated.LimitAll = stored.LimitAll
+	if stored.AuthMethod == "" { // an older version did not ask
+		repeated.AuthMethod = ""
+	}
 	if bind {
 		repeated.Binding = stored.Binding
 	}
@@ -334,7 +365,10 @@ func (t *tx) confirmRequest(request *settle.BindingRequest, r *settle.DispatchRe
 		return "", err
 	}
 	a := &applying{tx: t, centre: centre, generation: generation}
-	return "", a.applyBinding(giver, beneficiary, &b)
+	if err := a.applyBinding(giver, beneficiary, &b); err != nil {
+		return "", err
+	}
+	return "", t.keepEnded(&b, request.At)
 }
 
 // confirmedAt is the centre time of a confirmation; where it is not known, just after the newest snapshot, so that the

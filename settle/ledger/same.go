@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gongji/settle"
@@ -18,9 +19,18 @@ func firstDifference(stored, repeated settle.Sale) string {
 	if repeated.Patient == "" {
 		repeated.Patient = stored.Patient
 	}
-	return differ(reflect.ValueOf(stored), reflect.ValueOf(repeated), "")
+	if a, b := stored.Proxy, repeated.Proxy; a != nil && b != nil {
+		if a.AgentHash != b.AgentHash { // another person: that the name is another too says less
+			return "proxy.agent.id_number"
+		}
+		if a.AgentPhoneHash == "" { // an older version did not keep it
+			b.AgentPhoneHash = ""
+		}
+	}
+	return apiName(differ(reflect.ValueOf(stored), reflect.ValueOf(repeated), ""))
 }
 
+// blank takes out of a sale what is no content of it, and writes its numbers in one way.
 func blank(sale *settle.Sale) {
 	sale.Credential = settle.Credential{}
 	if sale.Proxy != nil {
@@ -28,6 +38,42 @@ func blank(sale *settle.Sale) {
 		proxy.AgentSealed, proxy.IDReaderSeq = nil, 0
 		sale.Proxy = &proxy
 	}
+	sale.Lines = slices.Clone(sale.Lines)
+	for i := range sale.Lines {
+		line := &sale.Lines[i]
+		line.Quantity, line.UnitPrice = plainNumber(line.Quantity), plainNumber(line.UnitPrice)
+	}
+}
+
+// plainNumber is a decimal text without zeros that say nothing: 2.00 is 2.
+func plainNumber(text string) string {
+	if !strings.Contains(text, ".") {
+		return text
+	}
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
+// apiNames are the members of a sale whose names a till knows by others.
+var apiNames = map[string]string{
+	"prescription.patient": "prescription.patient_id_number",
+	"proxy.agent_masked":   "proxy.agent.name", "proxy.agent_hash": "proxy.agent.id_number",
+	"proxy.agent_phone_hash": "proxy.agent.phone", "proxy.relation": "proxy.agent.relation", "presenter.documents": "proxy.documents",
+}
+
+// apiName is the name under which the till wrote a member.
+func apiName(field string) string {
+	if name, other := apiNames[field]; other {
+		return name
+	}
+	for prefix, name := range map[string]string{"selected": "selected_givers", "presenter.documents": "proxy.documents"} {
+		if rest, is := strings.CutPrefix(field, prefix); is && (rest == "" || rest[0] == '[') {
+			return name + rest
+		}
+	}
+	if strings.HasPrefix(field, "lines[") && strings.Contains(field, "].personal") {
+		return field[:strings.Index(field, "].personal")] + "].split"
+	}
+	return field
 }
 
 // firstReturnDifference is the same for a return; whether a card was shown is evidence of the moment.
@@ -39,8 +85,16 @@ func firstReturnDifference(stored settle.Return, order *settle.ReturnOrder) stri
 		Reason     string              `json:"reason"`
 	}
 	return differ(
-		reflect.ValueOf(content{stored.Settlement, stored.Operator, stored.Lines, stored.Reason}),
-		reflect.ValueOf(content{order.Settlement, order.Operator, order.Lines, order.Reason}), "")
+		reflect.ValueOf(content{stored.Settlement, stored.Operator, plainLines(stored.Lines), stored.Reason}),
+		reflect.ValueOf(content{order.Settlement, order.Operator, plainLines(order.Lines), order.Reason}), "")
+}
+
+func plainLines(lines []settle.ReturnLine) []settle.ReturnLine {
+	plain := slices.Clone(lines)
+	for i := range plain {
+		plain[i].Quantity = plainNumber(plain[i].Quantity)
+	}
+	return plain
 }
 
 // differ walks two values of one type in the order of their fields.
@@ -55,6 +109,12 @@ func differ(a, b reflect.Value, path string) string {
 		}
 		return differ(a.Elem(), b.Elem(), path)
 	case reflect.Struct:
+		if a.Type() == reflect.TypeFor[settle.Cap]() { // one text of the till, or none
+			if !a.Equal(b) {
+				return path
+			}
+			return ""
+		}
 		for i := range a.NumField() {
 			if where := differ(a.Field(i), b.Field(i), join(path, jsonName(a.Type().Field(i)))); where != "" {
 				return where

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -234,7 +235,7 @@ func TestTraceCodesAreSoldOnce(t *testing.T) {
 	h := newHouse(t)
 	drug := func(id string, split bool, codes ...string) settle.Line {
 		l := line(id, 100)
-		l.Class, l.TraceCodes, l.SplitPack, l.Quantity = "drug_a", codes, split, "2"
+		l.Class, l.TraceCodes, l.SplitPack, l.Quantity = "drug_a", codes, split, strconv.Itoa(len(codes))
 		return l
 	}
 	first := h.settle(h.order(h.patient, drug("1", false, "8100001", "8100002")))
@@ -247,6 +248,10 @@ func TestTraceCodesAreSoldOnce(t *testing.T) {
 
 	_, _, err = h.Return(t.Context(), giveBack("R0", first.ID, settle.ReturnLine{ID: "1", Quantity: "1", TraceCodes: []string{"8100009"}}))
 	wantCode(t, err, settle.BadRequest)
+	two := drug("1", false, "8100004")
+	two.Quantity = "2"
+	_, _, err = h.Settle(t.Context(), h.order(h.patient, two))
+	wantCode(t, err, settle.RuleRefused, settle.ETraceMissing)
 	h.giveBack(giveBack("R1", first.ID, settle.ReturnLine{ID: "1", Quantity: "1", TraceCodes: []string{"8100002"}}))
 	h.settle(h.order(h.patient, drug("1", false, "8100002")))
 	_, _, err = h.Settle(t.Context(), h.order(h.patient, drug("1", false, "8100001")))

@@ -24,6 +24,9 @@ func (l *Ledger) ApplySnapshot(ctx context.Context, s settle.Snapshot) error {
 	if err := checkSnapshot(&s); err != nil {
 		return err
 	}
+	if len(s.People)+len(s.Accounts)+len(s.Bindings)+len(s.Usage) > smallSnapshot && !s.OwnOnly {
+		return l.applyLarge(ctx, &s)
+	}
 	applied := false
 	err := l.write(ctx, func(t *tx) (err error) {
 		applied, err = t.applySnapshot(&s)
@@ -34,6 +37,40 @@ func (l *Ledger) ApplySnapshot(ctx context.Context, s settle.Snapshot) error {
 	}
 	l.clock.raise(s.CentreTime)
 	return nil
+}
+
+// stagePart is how many facts of a kind are sealed and staged at a time.
+const stagePart = 1000
+
+// applyLarge applies a snapshot that would keep the tills waiting: staged in slices, then counting all at once.
+func (l *Ledger) applyLarge(ctx context.Context, s *settle.Snapshot) error {
+	seen := 0
+	err := l.read(ctx, func(t *tx) error { return t.get("SELECT COUNT(*) FROM snapshot WHERE id = ?", []any{s.ID}, &seen) })
+	if err != nil || seen > 0 {
+		return err
+	}
+	stage, err := l.StageSnapshot(ctx, s.CentreTime, s.Full, false)
+	if err != nil {
+		return err
+	}
+	rest := *s
+	for len(rest.People)+len(rest.Accounts)+len(rest.Bindings)+len(rest.Usage)+len(rest.EndedBinds)+len(rest.EndedPsnNo) > 0 {
+		part := settle.Snapshot{EndedBinds: rest.EndedBinds, EndedPsnNo: rest.EndedPsnNo}
+		rest.EndedBinds, rest.EndedPsnNo = nil, nil
+		part.People, rest.People = cut(rest.People)
+		part.Accounts, rest.Accounts = cut(rest.Accounts)
+		part.Bindings, rest.Bindings = cut(rest.Bindings)
+		part.Usage, rest.Usage = cut(rest.Usage)
+		if err := stage.Add(ctx, part); err != nil {
+			return errors.Join(err, stage.Drop(context.WithoutCancel(ctx)))
+		}
+	}
+	return stage.Apply(ctx, s.ID, s.Cursor, nil)
+}
+
+func cut[T any](list []T) (part, rest []T) {
+	n := min(len(list), stagePart)
+	return list[:n], list[n:]
 }
 
 // FeedCursor is the cursor of the last applied page of the feed; empty at first.
@@ -55,6 +92,9 @@ type applying struct {
 	people     map[string]int64 // psn_no → person, as far as met
 	through    map[string]int64 // psn_no → centre time through which the account contains us
 	faults     snapshotFaults
+	changed    map[int64]stood // people whose status or area this snapshot has changed, as they were
+	fresh      []string        // bindings that the ledger did not have
+	moving     *moving         // nil: a small snapshot, applied as it came
 }
 
 func (t *tx) applySnapshot(s *settle.Snapshot) (bool, error) {
@@ -74,7 +114,8 @@ func (t *tx) applySnapshot(s *settle.Snapshot) (bool, error) {
 		return false, err
 	}
 	for _, step := range []func() error{
-		a.applyPeople, a.applyAccounts, a.applyBindings, a.applyUsage, a.faults.err, a.applyEnded, a.endUnnamed, a.answerRequests, a.note,
+		a.applyPeople, a.applyAccounts, a.applyBindings, a.applyUsage, a.faults.err, a.applyEnded, a.endUnnamed, a.toldEnds, a.endBindings,
+		a.answerRequests, a.note,
 	} {
 		if err := step(); err != nil {
 			return false, err
@@ -90,19 +131,23 @@ func (t *tx) applySnapshot(s *settle.Snapshot) (bool, error) {
 
 func (a *applying) applyPeople() error {
 	for i := range a.snapshot.People {
-		p := &a.snapshot.People[i]
-		key, newest, err := a.applyPerson(p)
-		if err != nil {
+		if err := a.takePerson(&a.snapshot.People[i]); err != nil {
 			return err
-		}
-		a.people[p.PsnNo] = key
-		if newest {
-			if err := a.applyCards(key, p.Cards); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+func (a *applying) takePerson(p *settle.SnapshotPerson) error {
+	key, newest, err := a.applyPerson(p)
+	if err != nil {
+		return err
+	}
+	a.people[p.PsnNo] = key
+	if !newest {
+		return nil
+	}
+	return a.applyCards(key, p.Cards)
 }
 
 // applyPerson writes a person; newest is false where the ledger already knows something later.
@@ -126,6 +171,9 @@ func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, newest bool
 	}
 	if asOf > a.centre {
 		return key, false, a.run("UPDATE person SET generation = ? WHERE id = ?", a.generation, key)
+	}
+	if err := a.noteChange(key, p); err != nil {
+		return 0, false, err
 	}
 	// 1101 says nothing of waiting periods.
 	return key, true, a.run(`UPDATE person SET certno = ?, sealed = ?, masked = ?, insurance = ?, status = ?, area = ?,
@@ -159,7 +207,17 @@ func (a *applying) person(psnNo string) (key int64, err error) {
 	if key, met := a.people[psnNo]; met {
 		return key, nil
 	}
-	err = a.get("SELECT id FROM person WHERE pid = ?", []any{a.ledger.vault.hash(KindPerson, psnNo)}, &key)
+	pid := a.ledger.vault.hash(KindPerson, psnNo)
+	switch m := a.ledger.bulk.moving.Load(); {
+	case a.moving != nil:
+		err = a.pull(pid)
+	case m != nil:
+		err = a.mover(m).moveAlone(pid)
+	}
+	if err != nil {
+		return 0, err
+	}
+	err = a.get("SELECT id FROM person WHERE pid = ?", []any{pid}, &key)
 	if errors.Is(err, errNoRows) {
 		return 0, nil
 	}
@@ -169,21 +227,40 @@ func (a *applying) person(psnNo string) (key int64, err error) {
 
 func (a *applying) applyAccounts() error {
 	for i := range a.snapshot.Accounts {
-		account := &a.snapshot.Accounts[i]
-		key, err := a.person(account.PsnNo)
-		if err != nil {
-			return err
-		}
-		if key == 0 {
-			a.faults.unknown("accounts[%d].psn_no", i)
-			continue
-		}
-		a.through[account.PsnNo] = a.containsThrough(account)
-		if err := a.applyAccount(key, account); err != nil {
+		if err := a.takeAccount(i, &a.snapshot.Accounts[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *applying) takeAccount(i int, account *settle.SnapshotAccount) error {
+	a.through[account.PsnNo] = a.containsThrough(account) // before anything of the holder's that asks for it
+	key, err := a.person(account.PsnNo)
+	if err != nil {
+		return err
+	}
+	if key == 0 {
+		a.faults.unknown("accounts[%d].psn_no", i)
+		return nil
+	}
+	return a.applyAccount(key, account)
+}
+
+// throughOf is the centre time up to which our settlements are inside what this snapshot says of somebody: as its account
+// says, else the snapshot's own time.
+func (a *applying) throughOf(psnNo string, key int64) (through int64, err error) {
+	if through, told := a.through[psnNo]; told {
+		return through, nil
+	}
+	if a.moving == nil {
+		return a.centre, nil
+	}
+	err = a.get("SELECT contains FROM account WHERE person = ? AND generation = ?", []any{key, a.generation}, &through)
+	if errors.Is(err, errNoRows) {
+		return a.centre, nil
+	}
+	return through, err
 }
 
 // containsThrough is the centre time up to which our settlements are inside a balance. Where the centre does not say
@@ -208,15 +285,15 @@ func (a *applying) applyAccount(person int64, s *settle.SnapshotAccount) error {
 			return err
 		}
 	}
-	return a.run(`INSERT INTO account (person, status, two_pots, balance, current, prior, frozen, reserved, limit_max, limit_used,
+	return a.run(`INSERT INTO account (person, status, two_pots, balance, current, prior, mutual, frozen, reserved, limit_max, limit_used,
 			allowance, allowance_until, contains, as_of, generation)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (person) DO UPDATE SET status = excluded.status, two_pots = excluded.two_pots, balance = excluded.balance,
-			current = excluded.current, prior = excluded.prior, frozen = excluded.frozen, reserved = excluded.reserved,
+			current = excluded.current, prior = excluded.prior, mutual = excluded.mutual, frozen = excluded.frozen, reserved = excluded.reserved,
 			limit_max = excluded.limit_max, limit_used = excluded.limit_used, allowance = excluded.allowance,
 			allowance_until = excluded.allowance_until, contains = excluded.contains, as_of = excluded.as_of,
 			generation = excluded.generation, gone = 0 WHERE excluded.as_of >= account.as_of`,
-		person, s.Status, s.TwoPots, s.Balance, s.Current, s.Prior, s.Frozen, s.ReservedElsewhere, optional(s.Limit), s.LimitUsed,
+		person, s.Status, s.TwoPots, s.Balance, s.Current, s.Prior, s.Mutual, s.Frozen, s.ReservedElsewhere, optional(s.Limit), s.LimitUsed,
 		s.Allowance, millis(s.AllowanceUntil), a.through[s.PsnNo], a.centre, a.generation)
 }
 
@@ -248,14 +325,15 @@ func (a *applying) turnYear(person int64) error {
 
 // refreshBalance takes a status and one balance from 1101 into an account that the feed has described more fully:
 // frozen money, limits and allowance stay as they were, and where the account has two pots the balance is laid out
-// over them, prior money keeping its share as far as the balance reaches.
+// over them, prior money and then a mutual account keeping their share as far as the balance reaches.
 func (a *applying) refreshBalance(person int64, s *settle.SnapshotAccount) (done bool, err error) {
 	result, err := a.exec(`UPDATE account SET status = ?1, generation = ?3, gone = 0, contains = ?4, as_of = ?5,
 		balance = CASE WHEN two_pots THEN balance ELSE ?2 END,
 		prior = CASE WHEN two_pots THEN MIN(prior, ?2) ELSE prior END,
-		current = CASE WHEN two_pots THEN ?2 - MIN(prior, ?2) ELSE current END
+		mutual = CASE WHEN two_pots THEN MIN(mutual, ?2 - MIN(prior, ?2)) ELSE mutual END,
+		current = CASE WHEN two_pots THEN MAX(0, ?2 - prior - mutual) ELSE current END
 		WHERE person = ?6 AND as_of <= ?5`,
-		s.Status, s.Balance+s.Current+s.Prior, a.generation, a.through[s.PsnNo], a.centre, person)
+		s.Status, s.Balance+s.Current+s.Prior+s.Mutual, a.generation, a.through[s.PsnNo], a.centre, person)
 	if err != nil {
 		return false, err
 	}
@@ -265,35 +343,44 @@ func (a *applying) refreshBalance(person int64, s *settle.SnapshotAccount) (done
 
 func (a *applying) applyBindings() error {
 	for i := range a.snapshot.Bindings {
-		b := &a.snapshot.Bindings[i]
-		giver, err := a.person(b.Giver)
-		if err != nil {
-			return err
-		}
-		beneficiary, err := a.person(b.Beneficiary)
-		if err != nil {
-			return err
-		}
-		if giver == 0 {
-			a.faults.unknown("bindings[%d].giver", i)
-		}
-		if beneficiary == 0 {
-			a.faults.unknown("bindings[%d].beneficiary", i)
-		}
-		if giver == 0 || beneficiary == 0 {
-			continue
-		}
-		if err := a.applyBinding(giver, beneficiary, b); err != nil {
+		if err := a.takeBinding(i, &a.snapshot.Bindings[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (a *applying) takeBinding(i int, b *settle.SnapshotBinding) error {
+	giver, err := a.person(b.Giver)
+	if err != nil {
+		return err
+	}
+	beneficiary, err := a.person(b.Beneficiary)
+	if err != nil {
+		return err
+	}
+	if giver == 0 {
+		a.faults.unknown("bindings[%d].giver", i)
+	}
+	if beneficiary == 0 {
+		a.faults.unknown("bindings[%d].beneficiary", i)
+	}
+	if giver == 0 || beneficiary == 0 {
+		return nil
+	}
+	if err := a.noteFresh(b); err != nil {
+		return err
+	}
+	if err := a.applyBinding(giver, beneficiary, b); err != nil {
+		return err
+	}
+	return a.keepEnded(b, a.ledger.options.Clock())
+}
+
 func (a *applying) applyBinding(giver, beneficiary int64, b *settle.SnapshotBinding) error {
-	through, told := a.through[b.Giver]
-	if !told {
-		through = a.centre
+	through, err := a.throughOf(b.Giver, giver)
+	if err != nil {
+		return err
 	}
 	return a.run(`INSERT INTO binding (ref, giver, beneficiary, relation, rank, bound_at, valid_from, valid_to, mode, quota_total,
 			quota_used, limit_max, limit_used, limit_all, active, contains, as_of, generation)
@@ -318,33 +405,35 @@ func mode(m settle.BindingMode) settle.BindingMode {
 
 func (a *applying) applyUsage() error {
 	for i := range a.snapshot.Usage {
-		u := &a.snapshot.Usage[i]
-		person, err := a.person(u.PsnNo)
-		if err != nil {
-			return err
-		}
-		if person == 0 {
-			a.faults.unknown("usage[%d].psn_no", i)
-			continue
-		}
-		through, told := a.through[u.PsnNo]
-		if !told {
-			through = a.centre
-		}
-		day := u.AsOf
-		if day == 0 {
-			day = settle.DateOf(a.snapshot.CentreTime)
-		}
-		err = a.run(`INSERT INTO usage (person, day_shared, month_shared, year_shared, day, contains, as_of) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (person) DO UPDATE SET day_shared = excluded.day_shared, month_shared = excluded.month_shared,
-				year_shared = excluded.year_shared, day = excluded.day, contains = excluded.contains, as_of = excluded.as_of
-			WHERE excluded.as_of >= usage.as_of`,
-			person, u.DayShared, u.MonthShared, u.YearShared, day, through, a.centre)
-		if err != nil {
+		if err := a.takeUsage(i, &a.snapshot.Usage[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *applying) takeUsage(i int, u *settle.SnapshotUsage) error {
+	person, err := a.person(u.PsnNo)
+	if err != nil {
+		return err
+	}
+	if person == 0 {
+		a.faults.unknown("usage[%d].psn_no", i)
+		return nil
+	}
+	through, err := a.throughOf(u.PsnNo, person)
+	if err != nil {
+		return err
+	}
+	day := u.AsOf
+	if day == 0 {
+		day = settle.DateOf(a.snapshot.CentreTime)
+	}
+	return a.run(`INSERT INTO usage (person, day_shared, month_shared, year_shared, day, contains, as_of) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (person) DO UPDATE SET day_shared = excluded.day_shared, month_shared = excluded.month_shared,
+			year_shared = excluded.year_shared, day = excluded.day, contains = excluded.contains, as_of = excluded.as_of
+		WHERE excluded.as_of >= usage.as_of`,
+		person, u.DayShared, u.MonthShared, u.YearShared, day, through, a.centre)
 }
 
 func (a *applying) applyEnded() error {
@@ -387,6 +476,7 @@ func (a *applying) answerRequests() error {
 	return a.run(`UPDATE request SET state = ? WHERE state = 'pending' AND CASE action
 		WHEN 'bind' THEN EXISTS (SELECT 1 FROM binding b WHERE b.giver = request.giver AND b.beneficiary = request.beneficiary AND b.active = 1)
 		WHEN 'unbind' THEN EXISTS (SELECT 1 FROM binding b WHERE b.ref = request.binding AND b.active = 0)
+			AND NOT EXISTS (SELECT 1 FROM binding_end e WHERE e.request = request.id AND e.told = 0)
 		ELSE 0 END`, settle.RequestConfirmed)
 }
 
@@ -452,11 +542,14 @@ func checkSnapshot(s *settle.Snapshot) error {
 		f.binding(i, &s.Bindings[i])
 	}
 	for i := range s.Usage {
-		u := &s.Usage[i]
-		f.need(u.PsnNo != "", "usage[%d].psn_no", i)
-		f.need(inRange(u.DayShared, u.MonthShared, u.YearShared), "usage[%d]", i)
+		f.usage(i, &s.Usage[i])
 	}
 	return f.err()
+}
+
+func (f *snapshotFaults) usage(i int, u *settle.SnapshotUsage) {
+	f.need(u.PsnNo != "", "usage[%d].psn_no", i)
+	f.need(inRange(u.DayShared, u.MonthShared, u.YearShared), "usage[%d]", i)
 }
 
 func (f *snapshotFaults) person(i int, p *settle.SnapshotPerson) {
@@ -477,7 +570,7 @@ func (f *snapshotFaults) person(i int, p *settle.SnapshotPerson) {
 func (f *snapshotFaults) account(i int, a *settle.SnapshotAccount) {
 	f.need(a.PsnNo != "", "accounts[%d].psn_no", i)
 	f.need(settle.KnownStatus(a.Status), "accounts[%d].status", i)
-	f.need(inRange(a.Balance, a.Current, a.Prior), "accounts[%d].pots", i)
+	f.need(inRange(a.Balance, a.Current, a.Prior, a.Mutual), "accounts[%d].pots", i)
 	f.need(inRange(a.Frozen), "accounts[%d].frozen", i)
 	f.need(inRange(a.ReservedElsewhere), "accounts[%d].reserved_elsewhere", i)
 	f.need(inRange(a.Limit.Max, a.LimitUsed), "accounts[%d].limit", i)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +78,14 @@ type statements struct {
 	known map[string]*sql.Stmt
 }
 
+// compared is a parameter that a column is compared with.
+var compared = regexp.MustCompile(`([=<>] ?)\?`)
+
+// planOnce hides compared parameters from the planner behind a plus, which changes no value. It would otherwise look whether a
+// bound value lets a partial index be used, and for that parse and plan the statement anew each time it is run, which takes
+// many times as long as running it. Where a partial index is meant, the query says the constant itself.
+func planOnce(query string) string { return compared.ReplaceAllString(query, "$1+?") }
+
 func newStatements(on preparer) *statements {
 	return &statements{on: on, known: map[string]*sql.Stmt{}}
 }
@@ -93,7 +103,7 @@ func (s *statements) get(query string) (*sql.Stmt, error) {
 		return stmt, nil
 	}
 	// The statement outlives the request that needed it first, so it is not prepared under that request's context.
-	stmt, err := s.on.PrepareContext(context.Background(), query) //nolint:sqlclosecheck // kept until close
+	stmt, err := s.on.PrepareContext(context.Background(), planOnce(query)) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +126,19 @@ type tx struct {
 	ledger *Ledger
 	stmt   func(query string) (*sql.Stmt, error)
 	batch  *batch // nil when reading
+	wrote  int    // statements so far that may have written
+}
+
+// prepared is a statement, which is kept for the next request.
+func (t *tx) prepared(query string) (*sql.Stmt, error) {
+	if !strings.HasPrefix(query, "SELECT") {
+		t.wrote++
+	}
+	return t.stmt(query)
 }
 
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := t.stmt(query) //nolint:sqlclosecheck // kept for the next request
+	stmt, err := t.prepared(query) //nolint:sqlclosecheck // kept for the next request
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +162,7 @@ func (t *tx) insert(query string, args ...any) (int64, error) {
 
 // get scans the one row of a query; sql.ErrNoRows where there is none.
 func (t *tx) get(query string, args []any, dest ...any) error {
-	stmt, err := t.stmt(query) //nolint:sqlclosecheck // kept for the next request
+	stmt, err := t.prepared(query) //nolint:sqlclosecheck // kept for the next request
 	if err != nil {
 		return err
 	}
@@ -152,7 +171,7 @@ func (t *tx) get(query string, args []any, dest ...any) error {
 
 // each calls visit for every row of a query. visit must not use the transaction: the rows are still open.
 func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) error) error) (err error) {
-	stmt, err := t.stmt(query) //nolint:sqlclosecheck // kept for the next request
+	stmt, err := t.prepared(query) //nolint:sqlclosecheck // kept for the next request
 	if err != nil {
 		return err
 	}
@@ -169,8 +188,22 @@ func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) er
 	return rows.Err()
 }
 
-// read runs a function over one consistent state of the database.
-func (l *Ledger) read(ctx context.Context, run func(*tx) error) (err error) {
+// read runs a function over one consistent state of the database. Where it meets somebody of a large snapshot that has not
+// been moved to their place yet, that is done first and the function runs anew.
+func (l *Ledger) read(ctx context.Context, run func(*tx) error) error {
+	for {
+		err := l.readOnce(ctx, run)
+		var behind *behindError
+		if !errors.As(err, &behind) {
+			return err
+		}
+		if err := l.write(ctx, func(t *tx) error { return t.catchUp(behind.pid) }); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error) (err error) {
 	// The transaction itself must not die with ctx in the middle of a statement; ctx only bounds waiting for a turn.
 	select {
 	case l.turns <- struct{}{}:

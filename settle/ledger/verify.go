@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"gongji/settle"
 )
@@ -53,6 +51,8 @@ type VerifyReport struct {
 	Outcomes    int // of messages to the centre
 	Requests    int // for bindings
 	Premiums    int // contributions paid and cancelled
+	Adjustments int // of a settlement's split, by the centre or a decision
+	Orphans     int // in-line messages that no settlement came of
 	Findings    []Finding
 }
 
@@ -86,43 +86,12 @@ func VerifyDir(ctx context.Context, dir string, progress func(done, total int)) 
 }
 
 func verifyDir(ctx context.Context, dir string, progress func(done, total int)) (report VerifyReport, err error) {
-	path, err := filepath.Abs(filepath.Join(dir, databaseName))
+	l, err := openForReading(ctx, dir)
 	if err != nil {
 		return report, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return report, fmt.Errorf("no ledger here: %w", err)
-	}
-	l := &Ledger{}
-	if l.vault, _, err = openVault(dir, true); err != nil {
-		return report, err
-	}
-	if l.reads, err = openReaders(path); err != nil {
-		return report, err
-	}
-	l.readStmts, l.turns = newStatements(l.reads), make(chan struct{}, readers)
-	defer func() {
-		l.readStmts.close()
-		err = errors.Join(err, l.reads.Close())
-	}()
-	steps, err := loadMigrations(migrationFiles)
-	if err != nil {
-		return report, err
-	}
-	version, err := schemaVersion(ctx, l.reads)
-	if err != nil {
-		return report, err
-	}
-	if version > len(steps) {
-		return report, ErrNewer
-	}
-	if version < len(steps) {
-		return report, fmt.Errorf("the database has schema %d and this program needs %d; start the daemon once to migrate it", version, len(steps))
-	}
+	defer func() { err = errors.Join(err, l.closeReading()) }()
 	err = l.read(ctx, func(t *tx) error {
-		if check, err := t.meta(metaKeyCheck); err != nil || string(check) != string(l.vault.mac(kindCheck, "")) {
-			return errors.Join(err, ErrKeyWrong)
-		}
 		report, err = verify(ctx, t, progress)
 		return err
 	})
@@ -264,6 +233,16 @@ func (v *verifier) check(l *link) error {
 	case recordPremiumCancel:
 		v.report.Premiums++
 		return v.checkPremiumCancel(l)
+	case recordAdjustment:
+		v.report.Adjustments++
+		return v.checkAdjustment(l)
+	case recordDecision:
+		return v.checkDecision(l)
+	case recordClosing:
+		return v.checkClosing(l)
+	case recordOrphan:
+		v.report.Orphans++
+		return v.checkOrphan(l)
 	}
 	v.found(FoundInserted, 7, l.seq, l.where(), "is of no known kind")
 	return nil
@@ -329,6 +308,9 @@ func (v *verifier) checkSettlement(l *link) error {
 			v.found(FoundBroken, 2, l.seq, l.where(), "a posting leaves an account below its floor")
 		}
 	}
+	if s.Centre != nil { // what no account known here can have paid; it is not posted
+		paid += s.Centre.RestOwn + s.Centre.RestShared
+	}
 	if paid+s.Figures.Cash+s.Figures.Fund != s.Figures.Total {
 		v.found(FoundBroken, 1, l.seq, l.where(), "postings, cash and fund do not sum to the total")
 	}
@@ -361,7 +343,7 @@ type postedColumns struct {
 func (v *verifier) checkPostings(l *link, want []postedColumns) error {
 	got := make([]postedColumns, 0, len(want))
 	err := v.each(`SELECT p.pid, o.pot, o.leg, o.day, o.amount FROM posting o JOIN person p ON p.id = o.person
-		JOIN report r ON r.id = o.report WHERE r.record = ? AND o.record = ? ORDER BY o.id`, []any{l.seq, l.seq},
+		WHERE o.record = ? ORDER BY o.id`, []any{l.seq},
 		func(scan func(dest ...any) error) error {
 			var pid []byte
 			var p postedColumns
@@ -453,6 +435,9 @@ func (v *verifier) checkBack(l *link, key int64, shop settle.ShopState) error {
 	if row != sum {
 		v.found(FoundChanged, 6, l.seq, l.where(), "what was given back does not sum to its returns")
 	}
+	if err := v.checkAdjusted(l, key); err != nil {
+		return err
+	}
 	want := settle.ShopSettled
 	var last int64
 	err = v.get("SELECT record FROM refund WHERE settlement = ? ORDER BY id DESC LIMIT 1", []any{key}, &last)
@@ -503,11 +488,15 @@ func (v *verifier) checkReturn(l *link) error {
 	want := make([]postedColumns, 0, len(record.Cancelled)+len(record.Rebooked))
 	var net settle.Fen
 	for _, pay := range record.Cancelled {
-		net -= pay.Amount
+		if net -= pay.Amount; pay.Pot == settle.PotDifference {
+			continue // not posted
+		}
 		want = append(want, postedColumns{pay.Account, pay.Pot, legCancel, day, -pay.Amount})
 	}
 	for _, pay := range record.Rebooked {
-		net += pay.Amount
+		if net += pay.Amount; pay.Pot == settle.PotDifference {
+			continue
+		}
 		want = append(want, postedColumns{pay.Account, pay.Pot, legRebook, day, pay.Amount})
 	}
 	if fig := back.Figures; -net != fig.Own+fig.Shared || fig.Fund+fig.Own+fig.Shared+fig.Cash != fig.Total {
@@ -562,16 +551,26 @@ func (v *verifier) strays() error {
 			WHERE c.seq IS NULL`},
 		{6, `SELECT 'return ' || f.return_id FROM refund f LEFT JOIN chain c ON c.seq = f.record AND c.kind = 'return' AND c.ref = f.return_id
 			WHERE c.seq IS NULL`},
-		{1, `SELECT 'posting ' || o.id FROM posting o LEFT JOIN report r ON r.id = o.report AND r.record = o.record WHERE r.id IS NULL`},
+		{1, `SELECT 'posting ' || o.id FROM posting o LEFT JOIN report r ON r.id = o.report AND r.record = o.record
+			LEFT JOIN adjustment a ON a.record = o.record AND a.settlement = o.settlement WHERE r.id IS NULL AND a.id IS NULL`},
+		{1, `SELECT 'adjustment ' || a.ref FROM adjustment a LEFT JOIN chain c ON c.seq = a.record AND c.kind = 'adjustment' AND c.ref = a.ref
+			WHERE c.seq IS NULL`},
+		{7, `SELECT 'decision ' || a.id FROM attention a LEFT JOIN chain c ON c.seq = a.record AND c.kind = 'decision'
+			WHERE a.record IS NOT NULL AND c.seq IS NULL`},
+		{7, `SELECT 'month ' || m.month FROM closing m LEFT JOIN chain c ON c.seq = m.record AND c.kind = 'closing' WHERE c.seq IS NULL`},
 		{5, `SELECT 'report ' || r.id FROM report r LEFT JOIN settlement s ON s.record = r.record AND s.id = r.settlement
 			LEFT JOIN refund f ON f.record = r.record AND f.id = r.refund LEFT JOIN premium m ON m.record = r.record AND m.id = r.premium
 			LEFT JOIN premium_cancel k ON k.record = r.record AND k.premium = r.premium
-			LEFT JOIN request q ON q.record = r.record AND q.id = r.request
-			WHERE (s.id IS NOT NULL) + (f.id IS NOT NULL) + (m.id IS NOT NULL) + (k.id IS NOT NULL) + (q.id IS NOT NULL) <> 1`},
+			LEFT JOIN request q ON q.record = r.record AND q.id = r.request LEFT JOIN intent n ON n.record = r.record AND n.id = r.intent
+			WHERE (s.id IS NOT NULL) + (f.id IS NOT NULL) + (m.id IS NOT NULL) + (k.id IS NOT NULL) + (q.id IS NOT NULL) + (n.id IS NOT NULL) <> 1`},
+		{5, `SELECT 'intent ' || n.msgid FROM intent n LEFT JOIN chain c ON c.seq = n.record AND c.kind = 'orphan' AND c.ref = n.msgid
+			WHERE n.state = 'orphan' AND c.seq IS NULL`},
 		{8, `SELECT 'presence ' || p.record FROM presence p LEFT JOIN report r ON r.record = p.record AND r.settlement IS p.settlement
 			WHERE r.id IS NULL`},
 		{3, `SELECT 'request ' || q.request_id FROM request q LEFT JOIN chain c ON c.seq = q.record AND c.kind = 'request' AND c.ref = q.request_id
 			WHERE c.seq IS NULL`},
+		{3, `SELECT 'end of binding ' || e.binding FROM binding_end e LEFT JOIN request q ON q.id = e.request AND q.record = e.record
+			LEFT JOIN chain c ON c.seq = e.record AND c.kind = 'request' AND c.ref = q.request_id WHERE c.seq IS NULL`},
 		{3, `SELECT 'premium ' || m.premium_id FROM premium m LEFT JOIN chain c ON c.seq = m.record AND c.kind = 'premium' AND c.ref = m.premium_id
 			WHERE c.seq IS NULL`},
 		{6, `SELECT 'cancellation ' || k.cancel_id FROM premium_cancel k LEFT JOIN chain c ON c.seq = k.record AND c.kind = 'premium_cancel'

@@ -37,7 +37,11 @@ func (v *verifier) checkRequest(l *link) error {
 	v.differs(l, "the request's row", requestColumns{
 		POS: q.POS, Action: string(q.Action), Binding: q.Binding, Giver: q.Giver, Beneficiary: q.Beneficiary, At: millis(q.At), Record: l.seq,
 	}, table)
-	return errors.Join(v.checkAnswered(l, state), v.checkPresence(l, 0, &record.Presence), v.checkReport(l, settle.ReportBinding, 0))
+	shown := func() error { return v.checkPresence(l, 0, &record.Presence) }
+	if record.Ending != nil { // nobody asked, so nobody showed a card
+		shown = func() error { return v.checkEnding(l, &record) }
+	}
+	return errors.Join(v.checkAnswered(l, state), shown(), v.checkReport(l, settle.ReportBinding, 0))
 }
 
 // checkAnswered: a request is confirmed or refused only by an answer that the journal holds, or confirmed by a snapshot,

@@ -40,24 +40,33 @@ const (
 type request struct {
 	run   func(*tx) error
 	done  chan error // buffered: the writer never waits for a caller
+	late  bool       // it makes way for whoever comes to the counter; see writeLate
 	state atomic.Int32
 }
 
-// batch is what a write transaction carries besides its statements. It is a value that a savepoint copies and puts
-// back when its request fails.
+// batch is what a write transaction carries besides its statements. It is a value that is copied before each request and
+// put back when the request fails.
 type batch struct {
 	head  head // of the chain
 	after []func()
 }
 
-// writer owns the write connection. Requests queue; each batch is one BEGIN IMMEDIATE transaction with a savepoint for
-// each request, one COMMIT with its fsync, and only then the answers. A lone request does not wait for company: the
-// batch is whatever is in the queue when the writer is free, so batches grow by themselves under load.
+// writer owns the write connection. Requests queue; each batch is one BEGIN IMMEDIATE transaction, one COMMIT with its
+// fsync, and only then the answers. A lone request does not wait for company: the batch is whatever is in the queue when
+// the writer is free, so batches grow by themselves under load.
+//
+// Whoever is refused has as a rule written nothing yet, for everything is decided before anything is written. So a batch runs
+// without savepoints, for which SQLite would copy every page that a request touches. Where a request does fail in the middle
+// of its writing, the whole batch is rolled back and runs once more, each request now in a savepoint of its own: a request
+// may be run twice, and changes nothing but the transaction.
 type writer struct {
 	ledger *Ledger
 	conn   *sql.Conn
 	stmts  *statements
 	queue  chan *request
+	late   chan *request // of the outbox
+	left   []*request    // of the outbox, taken and sent back by somebody at the counter
+	slices chan *request // of a large snapshot: taken alone, and only when nobody else waits
 	ended  chan struct{}
 
 	mu     sync.RWMutex // held for reading while sending, for writing while closing
@@ -74,7 +83,7 @@ type writer struct {
 func newWriter(l *Ledger, conn *sql.Conn) *writer {
 	return &writer{
 		ledger: l, conn: conn, stmts: newStatements(conn),
-		queue: make(chan *request, queueLength), ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		queue: make(chan *request, queueLength), late: make(chan *request, queueLength), slices: make(chan *request), ended: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -108,6 +117,22 @@ func (l *Ledger) CheckPlace() error {
 	return err
 }
 
+// Ping returns once the writer has taken a request and answered it; nothing is written. Its error is ctx's where the
+// writer does not answer in time. A disk that takes no more writes is no reason: see [Ledger.WriteFault].
+func (l *Ledger) Ping(ctx context.Context) error {
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_ = l.write(ctx, func(*tx) error { return nil }) // whatever it answers, it answers
+	}()
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return storeError(ctx.Err())
+	}
+}
+
 // isDamage reports whether SQLite found the file itself broken.
 func isDamage(err error) bool {
 	var fault sqlite3.Error
@@ -118,8 +143,12 @@ func isDamage(err error) bool {
 // did and is returned; an error of the store rolls back the whole batch. When ctx ends before the writer has taken the
 // request, nothing is written and ctx's error is the cause; afterwards the outcome is waited for.
 func (l *Ledger) write(ctx context.Context, run func(*tx) error) error {
-	r := &request{run: run, done: make(chan error, 1)}
-	if err := l.writer.submit(ctx, r); err != nil {
+	return l.writer.await(ctx, l.writer.queue, &request{run: run, done: make(chan error, 1)})
+}
+
+// await puts a request into a queue and waits for its outcome.
+func (w *writer) await(ctx context.Context, queue chan *request, r *request) error {
+	if err := w.submit(ctx, queue, r); err != nil {
 		return settle.NewError(settle.StoreBroken, err)
 	}
 	select {
@@ -133,14 +162,14 @@ func (l *Ledger) write(ctx context.Context, run func(*tx) error) error {
 	}
 }
 
-func (w *writer) submit(ctx context.Context, r *request) error {
+func (w *writer) submit(ctx context.Context, queue chan *request, r *request) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
 		return errClosed
 	}
 	select {
-	case w.queue <- r:
+	case queue <- r:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -161,52 +190,82 @@ func (w *writer) close() {
 func (w *writer) loop() {
 	defer close(w.ended)
 	requests := make([]*request, 0, batchLimit)
-	for first := range w.queue {
-		requests = append(requests[:0], first)
-		requests = w.fill(requests)
+	for {
+		requests = w.fill(requests[:0])
+		if len(requests) == 0 {
+			first, slice, more := w.next()
+			if !more {
+				return
+			}
+			if first == nil {
+				continue
+			}
+			requests = append(requests, first)
+			if !slice {
+				requests = w.fill(requests)
+			}
+		}
 		w.do(requests)
 		clear(requests)
 	}
 }
 
-// fill adds what is already waiting.
-func (w *writer) fill(requests []*request) []*request {
-	for len(requests) < batchLimit {
-		select {
-		case r, more := <-w.queue:
-			if !more {
-				return requests
-			}
-			requests = append(requests, r)
-		default:
-			return requests
-		}
+// next waits for the request to do now: whoever waits in a queue comes before a slice of a large snapshot. more is false
+// when the ledger is closed and nothing waits; a nil request means that something may wait now.
+func (w *writer) next() (r *request, slice, more bool) {
+	select {
+	case r, more = <-w.queue:
+		return r, false, more || len(w.late) > 0
+	case r = <-w.late:
+		return r, false, true
+	default:
 	}
-	return requests
+	select {
+	case r, more = <-w.queue:
+		return r, false, more || len(w.late) > 0
+	case r = <-w.late:
+		return r, false, true
+	case r = <-w.slices:
+		return r, true, true
+	}
+}
+
+// writeSlice is write for a part of a large snapshot: it lets everybody else go first and has a transaction of its own, so
+// that nobody waits for more than one slice.
+func (l *Ledger) writeSlice(ctx context.Context, run func(*tx) error) error {
+	r := &request{run: run, done: make(chan error, 1)}
+	select {
+	case l.writer.slices <- r: // it is taken at once
+		return <-r.done
+	case <-ctx.Done():
+		return settle.NewError(settle.StoreBroken, ctx.Err())
+	case <-l.writer.ended:
+		return settle.NewError(settle.StoreBroken, errClosed)
+	}
 }
 
 // do runs one batch and answers it.
 func (w *writer) do(requests []*request) {
 	live := requests[:0]
 	for _, r := range requests {
-		if r.state.CompareAndSwap(waiting, taken) {
+		if r.state.Load() == taken || r.state.CompareAndSwap(waiting, taken) {
 			live = append(live, r)
 		}
 	}
 	if len(live) == 0 {
 		return
 	}
-	results := make([]error, len(live))
+	l := &load{live: live, results: make([]error, len(live))}
 	b := &batch{head: w.head}
-	if err := w.transact(b, live, results); err != nil {
+	if err := w.transact(b, l); err != nil {
 		w.abandon()
 		err = storeError(err)
 		w.fault.Store(&writeFault{err: err, final: isDamage(err)})
-		w.ledger.log.Error("write transaction failed", "requests", len(live), "error", err.Error())
-		for i := range results {
+		w.ledger.log.Error("write transaction failed", "requests", len(l.live), "error", err.Error())
+		for i := range l.results {
 			// A request that its own rule refused keeps its refusal; whatever else was in the batch is not on disk.
-			if results[i] == nil || !refused(results[i]) {
-				results[i] = err
+			if l.results[i] == nil || !refused(l.results[i]) {
+				l.results[i] = err
 			}
 		}
 		b.after = nil
@@ -214,8 +273,8 @@ func (w *writer) do(requests []*request) {
 	for _, after := range b.after {
 		after()
 	}
-	for i, r := range live {
-		r.done <- results[i]
+	for i, r := range l.live {
+		r.done <- l.results[i]
 	}
 }
 
@@ -225,38 +284,72 @@ func refused(err error) bool {
 	return code != settle.StoreBroken && code != settle.StoreFull
 }
 
+// errHalf marks the error of a request that failed in the middle of its writing.
+type errHalf struct{ error }
+
+func (e *errHalf) Unwrap() error { return e.error }
+
 // transact is one transaction. An error means that nothing of the batch is on disk.
-func (w *writer) transact(b *batch, live []*request, results []error) error {
+func (w *writer) transact(b *batch, l *load) error {
 	if f := w.fault.Load(); f != nil && f.final {
 		return f.err
 	}
+	err := w.attempt(b, l, false)
+	var half *errHalf
+	if !errors.As(err, &half) {
+		return err
+	}
+	w.abandon()
+	*b = batch{head: w.head}
+	clear(l.results)
+	if len(l.live) == 1 {
+		l.results[0] = half.error
+		return nil
+	}
+	return w.attempt(b, l, true)
+}
+
+// attempt runs the requests of a batch and commits what they wrote. apart gives each a savepoint; without, the first that
+// fails in the middle of its writing ends the attempt with errHalf.
+func (w *writer) attempt(b *batch, l *load, apart bool) error {
 	t := &tx{ledger: w.ledger, stmt: w.stmts.get, batch: b}
 	if err := t.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	run := w.runBare
+	if apart {
+		run = w.runApart
+	}
 	done := 0
-	for i, r := range live {
-		err := w.runOne(t, r)
+	for i := 0; i < len(l.live); i++ {
+		w.yield(l, i)
+		err := run(t, l.live[i])
 		if w.rolledBack() {
 			return cause(err)
 		}
-		if err != nil && isStorage(err) {
+		var half *errHalf
+		if err != nil && (isStorage(err) || errors.As(err, &half)) {
 			return err
 		}
-		if results[i] = err; err == nil {
+		if l.results[i] = err; err == nil {
 			done++
 		}
 	}
 	if done == 0 && w.ledger.clock.now().Sub(w.clockAt).Abs() < clockAlone {
 		return t.run("ROLLBACK")
 	}
+	return w.commit(t, done)
+}
+
+// commit ends a transaction in which some requests were done.
+func (w *writer) commit(t *tx, done int) error {
 	if err := w.finish(t); err != nil {
 		return err
 	}
 	if err := t.run("COMMIT"); err != nil {
 		return err
 	}
-	w.head = b.head
+	w.head = t.batch.head
 	w.fault.Store(nil)
 	w.commits.Add(1)
 	w.ledger.metrics.observeBatch(done)
@@ -285,8 +378,25 @@ func (w *writer) finish(t *tx) error {
 	return nil
 }
 
-// runOne runs a request inside its savepoint. A panic is an error of that request only.
-func (w *writer) runOne(t *tx, r *request) error {
+// runBare runs a request in the batch's transaction as it is. A panic is an error of that request only.
+func (w *writer) runBare(t *tx, r *request) error {
+	before, wrote := *t.batch, t.wrote
+	err := w.protect(t, r)
+	if err == nil {
+		return nil
+	}
+	*t.batch = before
+	switch {
+	case isStorage(err) || w.rolledBack():
+		return err
+	case t.wrote != wrote:
+		return &errHalf{storeError(err)}
+	}
+	return storeError(err)
+}
+
+// runApart runs a request inside a savepoint, and undoes what it wrote where it fails.
+func (w *writer) runApart(t *tx, r *request) error {
 	before := *t.batch
 	if err := t.run("SAVEPOINT request"); err != nil {
 		return err

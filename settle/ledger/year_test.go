@@ -114,3 +114,51 @@ func TestOnePotKnowsNoYear(t *testing.T) {
 	}
 	h.wantAvailable(h.patient, 1000)
 }
+
+// S-255: the holder's own mutual account is a pot of its own: drawn where the policy says, kept by the turn of the year,
+// refunded to itself, and refreshed by an answer that knows one balance only.
+func TestMutualAccount(t *testing.T) {
+	h := openHouse(t)
+	h.rules.Pots, h.rules.Year.Rollover = settle.PotsCurrentPriorMutual, settle.RolloverCurrentToPrior
+	h.rules.Own.PotOrder = []settle.Pot{settle.PotPrior, settle.PotMutual}
+	h.clock.at = lastDay
+	s := h.family()
+	s.CentreTime = lastDay.Add(-time.Hour)
+	s.Accounts = []settle.SnapshotAccount{
+		{PsnNo: h.patient.psnNo, Status: settle.StatusNormal, TwoPots: true, Current: 1000, Prior: 300, Mutual: 500},
+	}
+	h.apply(s)
+	want := func(current, prior, mutual settle.Fen) {
+		t.Helper()
+		quote, err := h.Quote(t.Context(), h.order(h.patient, line("1", 1)).Sale, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := quote.Bill.Accounts[0]
+		if a.ID != h.id(h.patient) || a.Current != current || a.Prior != prior || a.Mutual != mutual {
+			t.Errorf("pots are %s, %s, %s, want %s, %s, %s", a.Current, a.Prior, a.Mutual, current, prior, mutual)
+		}
+	}
+	sold := h.settle(h.order(h.patient, line("1", 600)))
+	if len(sold.Postings) != 2 || sold.Postings[1].Pot != settle.PotMutual || sold.Postings[1].Amount != 300 || sold.Postings[1].After != 200 {
+		t.Fatalf("postings %+v", sold.Postings)
+	}
+	want(1000, 0, 200)
+	h.clock.at = lastDay.Add(24 * time.Hour)
+	want(0, 1000, 200)
+	back := h.giveBack(giveBack("R1", sold.ID))
+	if len(back.Postings) != 2 || back.Postings[0].Pot == back.Postings[1].Pot {
+		t.Fatalf("returned %+v", back.Postings)
+	}
+	want(0, 1300, 500)
+	own := h.next("1101", h.clock.now())
+	own.OwnOnly, own.People = true, []settle.SnapshotPerson{h.patient.snapshot()}
+	own.Accounts = []settle.SnapshotAccount{h.patient.account(2000)} // 2.00 of the new year
+	h.clock.add(time.Minute)
+	h.apply(own)
+	want(200, 1300, 500)
+	h.rules.Pots = settle.PotsCurrentPrior
+	want(200, 1300, 0)
+	h.rules.Pots = settle.PotsCurrentPriorMutual
+	h.wantVerified()
+}

@@ -47,6 +47,7 @@ func (s *Set) check() (problems []Problem) {
 			}
 			s.checkParent(f, fault)
 			s.checkEntries(f, fault)
+			s.checkPots(f, fault)
 		}
 	}
 	return problems
@@ -93,6 +94,25 @@ func (s *Set) checkEntries(f *file, fault faultFunc) {
 		}
 		if e.hasValue && len(e.src) == 0 && !e.assumed && s.differs(f, e) {
 			fault(e.line, e.key, "differs from the parent's value and needs src or assumed: true")
+		}
+	}
+}
+
+// checkPots wants the pot of a mutual account named only where the region's accounts have one: an order that draws on a pot
+// which no account has would be read as a rule and do nothing.
+func (s *Set) checkPots(f *file, fault faultFunc) {
+	for i := range f.entries {
+		e := &f.entries[i]
+		if e.key != "own.pot_order" && e.key != "share_from" {
+			continue
+		}
+		rules, err := s.resolve(f.id, max(f.from, e.from))
+		if err != nil || rules.Pots == settle.PotsCurrentPriorMutual {
+			continue
+		}
+		if e.key == "own.pot_order" && slices.Contains(rules.Own.PotOrder, settle.PotMutual) ||
+			e.key == "share_from" && rules.ShareFrom == settle.ShareMutualOnly {
+			fault(e.line, e.key, "draws on a mutual account, which takes pots: current_prior_mutual")
 		}
 	}
 }

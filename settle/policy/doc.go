@@ -21,8 +21,16 @@
 //	    - {value: none, to: 2026-01-08, src: N4}
 //	    - {value: wallet_quota, from: 2026-01-09, src: N5}
 //
+// A topic of the guidance and a notice are values with members; what a region leaves out of one is its parent's:
+//
+//	guidance.binding:
+//	  value:
+//	    channels: [{kind: app, name: 湘医保, detail: 家庭共济, phone: "12393"}]   # kind: settle.ChannelKinds
+//	  src: Z000
+//	notices.binding: {value: {id: GD-GJ, version: "2", title: 告知书, required: true}, src: Z003}
+//
 // Keys are those of the policy table in the semantics, written with dots; `gongjid policy show CN` lists them all. Money
-// is whole fen, null means "no limit", lists replace the parent's list, maps (med_group_map, texts) merge into it.
+// is whole fen, null means "no limit", lists replace the parent's list, maps (med_group_map) merge into it.
 //
 // Every value that differs from the parent's needs src or assumed: true; [Check] says so with file and line, as it does
 // for unknown keys, wrong types, unknown source codes, overlapping versions and values that would loosen what the law
@@ -55,7 +63,7 @@
 // [RunScenarios] reads the format of the worked cases: a complete default policy, named overrides, and cases with
 // the answer that is expected. It bypasses the region files; [RunScenariosWith] also runs cases that name a region.
 // Beyond the worked cases' format a case may have usage.day_pharmacy_times, usage.year_pharmacy_paid, giver_usage (by
-// giver: day_shared, month_shared, year_shared), venue.area, a line's code and rx, premium.kind and premium.categories, for
+// giver: day_shared, month_shared, year_shared), venue.area, venue.kind, a line's code and rx, premium.kind and premium.categories, for
 // the keys that read them.
 //
 // # Requirements
@@ -66,13 +74,13 @@
 // sources and fails when a name in by no longer exists. How the requirements stand, by first tag:
 //
 //	tag      carried  partly   later     out   total
-//	ENFORCE       95       8       0       0     103
-//	COMPUTE       25       0       1       0      26
-//	RECORD        20       6       4       0      30
-//	SHOW          21      31      10       0      62
-//	EXPORT         0       4       3       1       8
+//	ENFORCE      101       2       0       0     103
+//	COMPUTE       26       0       0       0      26
+//	RECORD        25       5       0       0      30
+//	SHOW          62       0       0       0      62
+//	EXPORT         7       0       0       1       8
 //	OUT            0       0       0      45      45
-//	all          161      49      18      46     274
+//	all          221       7       0      46     274
 //
 // Everything exported here is safe for concurrent use.
 package policy

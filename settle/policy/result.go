@@ -26,10 +26,11 @@ type Result struct {
 	State         string `json:"state,omitempty"`
 }
 
-// Pots are the balances of a two-pot account.
+// Pots are the balances of a two-pot account, and of its mutual account where it has one.
 type Pots struct {
 	Current int64 `json:"current"`
 	Prior   int64 `json:"prior"`
+	Mutual  int64 `json:"mutual,omitempty"`
 }
 
 // Quota is a wallet's quota.
@@ -52,7 +53,7 @@ func newResult(c *scenarioCase) Result {
 			continue
 		}
 		account := a.account()
-		r.AfterPots[a.ID] = Pots{Current: int64(account.Current), Prior: int64(account.Prior)}
+		r.AfterPots[a.ID] = Pots{Current: int64(account.Current), Prior: int64(account.Prior), Mutual: int64(account.Mutual)}
 	}
 	for _, b := range c.Bindings {
 		if b.Beneficiary == c.Patient.ID && b.Mode == settle.Wallet {
@@ -96,9 +97,12 @@ func (r *Result) move(p settle.Pay, amount int64) {
 		if !listed {
 			return
 		}
-		if p.Pot == settle.PotCurrent {
+		switch p.Pot {
+		case settle.PotCurrent:
 			pots.Current += amount
-		} else {
+		case settle.PotMutual:
+			pots.Mutual += amount
+		default:
 			pots.Prior += amount
 		}
 		r.AfterPots[p.Account] = pots

@@ -56,6 +56,7 @@ type scenarioPatient struct {
 
 type scenarioVenue struct {
 	Designated bool   `json:"designated"`
+	Kind       string `json:"kind"` // hospital, clinic, pharmacy, for venue.kinds; absent: not checked
 	Area       string `json:"area"` // 6 digits, for venue.area; absent: not checked
 }
 
@@ -96,6 +97,7 @@ type scenarioAccount struct {
 	Balance    int64           `json:"balance"`
 	Current    *int64          `json:"current"`
 	Prior      *int64          `json:"prior"`
+	Mutual     int64           `json:"mutual"`
 	Frozen     int64           `json:"frozen"`
 	GiverLimit *int64          `json:"giver_limit"`
 	GiverUsed  int64           `json:"giver_used"`
@@ -336,7 +338,7 @@ func runSettle(rules *settle.Rules, c *scenarioCase, day settle.Date, result *Re
 
 func runRefund(rules *settle.Rules, c *scenarioCase, day settle.Date, result *Result) error {
 	in := settle.RefundInput{
-		Day: day, Patient: c.Patient.ID, Lines: c.lines(), Pays: inPays(c.Original.Pays), Cash: settle.Fen(c.Original.Cash),
+		Day: day, Patient: c.Patient.ID, MedGroup: c.MedGroup, Lines: c.lines(), Pays: inPays(c.Original.Pays), Cash: settle.Fen(c.Original.Cash),
 	}
 	if c.Original.SettledAt != "" {
 		at, err := instant(c.Original.SettledAt)
@@ -414,7 +416,7 @@ func (c *scenarioCase) bill(day settle.Date) *settle.Bill {
 			SamePerson: c.Presenter.ID == c.Patient.ID, PatientPresent: present, Documents: c.Presenter.Docs,
 		},
 		Credential:      settle.Credential{Kind: c.Credential.Kind, Owner: c.Credential.Owner, ShownBy: c.Credential.ShownBy},
-		VenueDesignated: c.Venue.Designated, VenueArea: c.Venue.Area, MedGroup: c.MedGroup, Lines: c.lines(),
+		VenueDesignated: c.Venue.Designated, VenueArea: c.Venue.Area, VenueKind: c.Venue.Kind, MedGroup: c.MedGroup, Lines: c.lines(),
 		Usage: c.Usage.usage(), GiverUsage: make(map[settle.PersonID]settle.Usage, len(c.GiverUsage)),
 		Selected: c.Selected, Asked: c.Asked, ThirdParty: slices.Contains(c.BillFlags, "third_party"),
 	}
@@ -446,7 +448,7 @@ func (a *scenarioAccount) account() settle.Account {
 		Frozen: settle.Fen(a.Frozen), LimitUsed: settle.Fen(a.GiverUsed),
 	}
 	if account.TwoPots {
-		account.Balance = 0
+		account.Balance, account.Mutual = 0, settle.Fen(a.Mutual)
 	}
 	if a.Current != nil {
 		account.Current = settle.Fen(*a.Current)

@@ -40,7 +40,7 @@ func collectFields(t reflect.Type, prefix string, index []int, all *[]field) {
 		}
 		key := prefix + tag
 		at := append(slices.Clone(index), i)
-		if ft := t.Field(i).Type; ft.Kind() == reflect.Struct && ft != capType && ft != countType {
+		if ft := t.Field(i).Type; ft.Kind() == reflect.Struct && !isValue(ft) {
 			collectFields(ft, key+".", at, all)
 			continue
 		}
@@ -48,9 +48,17 @@ func collectFields(t reflect.Type, prefix string, index []int, all *[]field) {
 	}
 }
 
+// isValue reports whether a struct is one value of a policy and no group of keys.
+func isValue(t reflect.Type) bool {
+	return t == capType || t == countType || t == topicType || t == noticeType
+}
+
 var (
-	capType   = reflect.TypeFor[settle.Cap]()
-	countType = reflect.TypeFor[settle.Count]()
+	capType    = reflect.TypeFor[settle.Cap]()
+	countType  = reflect.TypeFor[settle.Count]()
+	topicType  = reflect.TypeFor[settle.Topic]()
+	noticeType = reflect.TypeFor[settle.Notice]()
+
 	dateType  = reflect.TypeFor[settle.Date]()
 	fenType   = reflect.TypeFor[settle.Fen]()
 	spansType = reflect.TypeFor[[]settle.Span]()
@@ -71,11 +79,15 @@ var choices = map[string][]string{
 	"binding.unbind_effect":     {"now", "next_day"},
 	"binding.auto_end_on":       {"insurance_moved", "insurance_ended", "death", "divorce"},
 	"area.rule":                 {"same_pool", "same_province", "national"},
+	"venue.kinds":               {"hospital", "clinic", "pharmacy"},
+	"scope.vaccine":             {"by_class", "none", "own", "own_and_shared"},
+	"scope.pharmacy.buckets":    scopeBuckets,
 	"venue.area":                {"same_pool", "province", "national"},
 	"cross_province.mode":       {"none", "wallet_quota"},
-	"share_from":                {"balance", "prior_only"},
+	"share_from":                {"balance", "prior_only", "mutual_only"},
 	"own.gate":                  {"split", "zero_only"},
-	"own.pot_order":             {"balance", "current", "prior"},
+	"own.pot_order":             {"balance", "current", "prior", "mutual"},
+	"pots":                      {"single", "current_prior", "current_prior_mutual"},
 	"own.status_ok":             openStatuses,
 	"giver.status_ok":           openStatuses,
 	"beneficiary.status_ok":     openStatuses,
@@ -93,11 +105,13 @@ var choices = map[string][]string{
 	"credential.kinds":          {"card", "evoucher", "id"},
 	"refund.mode":               {"cancel_resettle", "line_origin", "proportional"},
 	"refund.closed_pot":         {"prior", "agency"},
+	"confirm.steps":             {"bind", "unbind", "reorder", "limit", "premium_cancel"},
 	"year.rollover":             {"current_to_prior", "none"},
 	"scope.default.buckets":     scopeBuckets,
 	"scope.own_balance.buckets": scopeBuckets,
 	"scope.own_current.buckets": scopeBuckets,
 	"scope.own_prior.buckets":   scopeBuckets,
+	"scope.own_mutual.buckets":  scopeBuckets,
 	"scope.shared.buckets":      scopeBuckets,
 }
 
@@ -137,6 +151,8 @@ func assign(rules *settle.Rules, key string, raw any) error {
 			target.Set(reflect.ValueOf(spans))
 		}
 		return err
+	case topicType, noticeType:
+		return assignDocument(target, raw)
 	}
 	switch f.kind.Kind() {
 	case reflect.Bool:

@@ -3,6 +3,7 @@ package centre
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gongji/settle"
@@ -28,8 +29,8 @@ type Row struct {
 	MedType   string         `json:"med_type,omitempty"`
 	Batch     string         `json:"chrg_bchno,omitempty"` // of a clinic's settlement
 	Lines     []rowLine      `json:"lines,omitempty"`
-
-	cancelled bool // by a standing 2103
+	Cancelled bool           `json:"cancelled,omitempty"` // by a standing 2103
+	Took      []Took         `json:"took,omitempty"`      // of its venue's allowances
 }
 
 // Pay is what one pot of one account has paid; negative in a cancellation.
@@ -68,25 +69,67 @@ const (
 type wanted struct {
 	total, fund settle.Fen
 	own, shared settle.Fen // the own account pays own at most; relatives pay shared and what the own account lacks
+
+	accounts []nhsa.ExpectedAccount // the till has debited these and no others; nil: this centre chooses
 }
 
-// split is the centre's own: the patient's account, then the relatives by rank, then cash.
-func (c *Centre) split(patient string, day settle.Date, w wanted) (settle.Figures, []Pay) {
-	figures := settle.Figures{Total: w.total, Fund: w.fund}
-	payable := w.own + w.shared
+// The orders in which this centre draws on an account: the patient's own, and a relative's.
+var (
+	ownPots    = []settle.Pot{settle.PotBalance, settle.PotCurrent, settle.PotPrior, settle.PotMutual}
+	sharedPots = []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent, settle.PotMutual}
+)
+
+// split is the centre's own: the patient's account, then the relatives by rank, then cash. Where the till names the accounts,
+// those pay what it says as far as they may, and nobody stands in for them: another relative's money may be promised for
+// another sale.
+func (w *work) split(patient string, day settle.Date, ask wanted) (settle.Figures, []Pay) {
+	if len(ask.accounts) > 0 {
+		return w.splitAs(patient, day, ask)
+	}
+	figures := settle.Figures{Total: ask.total, Fund: ask.fund}
+	payable := ask.own + ask.shared
 	var pays []Pay
-	if own := c.accounts[patient]; own != nil {
-		taken := own.take(patient, "", w.own, []settle.Pot{settle.PotBalance, settle.PotCurrent, settle.PotPrior})
+	if own := w.accounts.at(patient); own != nil {
+		taken := own.take(patient, "", ask.own, w.heldElsewhere(patient), ownPots)
 		pays = append(pays, taken...)
 		figures.Own = sum(taken)
 	}
-	for _, b := range c.givers(patient, day) {
-		from := c.accounts[b.Giver]
+	for _, b := range w.givers(patient, day) {
+		from := w.accounts.at(b.Giver)
 		if from == nil || from.Status != settle.StatusNormal {
 			continue
 		}
-		want := min(payable-figures.Own-figures.Shared, c.left(b))
-		taken := from.take(b.Giver, b.ID, want, []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent})
+		want := min(payable-figures.Own-figures.Shared, w.left(b))
+		taken := from.take(b.Giver, b.ID, want, w.withheld(b), sharedPots)
+		pays = append(pays, taken...)
+		figures.Shared += sum(taken)
+	}
+	figures.Cash = figures.Total - figures.Fund - figures.Own - figures.Shared
+	return figures, pays
+}
+
+// splitAs is split among the accounts that the till names.
+func (w *work) splitAs(patient string, day settle.Date, ask wanted) (settle.Figures, []Pay) {
+	figures := settle.Figures{Total: ask.total, Fund: ask.fund}
+	var pays []Pay
+	givers := w.givers(patient, day)
+	for _, named := range ask.accounts {
+		from := w.accounts.at(named.PsnNo)
+		if from == nil {
+			continue
+		}
+		if named.PsnNo == patient {
+			taken := from.take(patient, "", min(named.Amount, ask.own), w.heldElsewhere(patient), ownPots)
+			pays = append(pays, taken...)
+			figures.Own += sum(taken)
+			continue
+		}
+		i := slices.IndexFunc(givers, func(b *binding) bool { return b.Giver == named.PsnNo })
+		if i < 0 || from.Status != settle.StatusNormal {
+			continue
+		}
+		b := givers[i]
+		taken := from.take(b.Giver, b.ID, min(named.Amount, ask.shared-figures.Shared, w.left(b)), w.withheld(b), sharedPots)
 		pays = append(pays, taken...)
 		figures.Shared += sum(taken)
 	}
@@ -101,10 +144,19 @@ func sum(pays []Pay) (all settle.Fen) {
 	return all
 }
 
-// take plans up to want from the pots in order; nothing is debited yet.
-func (a *account) take(psn, binding string, want settle.Fen, order []settle.Pot) []Pay {
-	balance, current, prior := a.usable()
-	have := map[settle.Pot]settle.Fen{settle.PotBalance: balance, settle.PotCurrent: current, settle.PotPrior: prior}
+// withheld is what of a giver's account a binding must leave alone: what other venues hold, and for a wallet this venue's
+// allowance too, since the till covers no quota with it.
+func (w *work) withheld(b *binding) settle.Fen {
+	held := w.heldElsewhere(b.Giver)
+	if b.Mode == settle.Wallet {
+		held += w.heldHere(b.Giver)
+	}
+	return held
+}
+
+// take plans up to want from the pots in order, and leaves what is held; nothing is debited yet.
+func (a *account) take(psn, binding string, want, held settle.Fen, order []settle.Pot) []Pay {
+	have := a.usable(held)
 	var pays []Pay
 	for _, pot := range order {
 		if amount := min(want, have[pot]); amount > 0 {
@@ -116,9 +168,9 @@ func (a *account) take(psn, binding string, want settle.Fen, order []settle.Pot)
 }
 
 // left is what the limits that hold for a binding, and its quota, still let through.
-func (c *Centre) left(b *binding) settle.Fen {
+func (w *work) left(b *binding) settle.Fen {
 	left := settle.Fen(1) << 50
-	for _, o := range c.limitedWith(b) {
+	for _, o := range w.limitedWith(b) {
 		left = min(left, max(0, o.Limit.Max-o.LimitUsed))
 	}
 	if b.Mode == settle.Wallet {
@@ -127,51 +179,61 @@ func (c *Centre) left(b *binding) settle.Fen {
 	return left
 }
 
-// move debits the pays of a row, or credits them where sign is -1.
-func (c *Centre) move(pays []Pay, sign settle.Fen) {
+// move debits the pays of a row, or credits them where sign is -1. What a venue debits comes out of what is kept for its
+// patient's rebooking, and then out of its allowance; what it credits is everybody's.
+func (w *work) move(venue, patient string, pays []Pay, sign settle.Fen) {
+	kept := w.keptFor(venue, patient, pays, sign)
 	for _, pay := range pays {
-		a := c.accounts[pay.PsnNo]
-		*a.pot(pay.Pot) -= sign * pay.Amount
-		a.change = c.changed()
-		if b := c.bindings[pay.Binding]; b != nil {
-			c.use(b, sign*pay.Amount)
+		*w.accounts.at(pay.PsnNo).pot(pay.Pot) -= sign * pay.Amount
+		w.tell(changedAccount, pay.PsnNo)
+		var b *binding
+		if pay.Binding != "" {
+			b = w.bindings.at(pay.Binding)
+		}
+		if b != nil {
+			w.use(b, sign*pay.Amount)
+		}
+		if b == nil || b.Mode != settle.Wallet {
+			covered := max(0, min(kept[pay.PsnNo], sign*pay.Amount))
+			kept[pay.PsnNo] -= covered
+			w.spend(venue, pay.PsnNo, sign*pay.Amount-covered)
 		}
 	}
 }
 
 // use counts money against the quota and the limits of a binding; a limit for all relatives together is used up by each.
-func (c *Centre) use(b *binding, amount settle.Fen) {
+func (w *work) use(b *binding, amount settle.Fen) {
 	if b.Mode == settle.Wallet {
 		b.QuotaUsed += amount
-		b.change = c.changed()
+		w.tell(changedBinding, b.ID)
 	}
-	for _, o := range c.limitedWith(b) {
+	for _, o := range w.limitedWith(b) {
 		o.LimitUsed += amount
-		o.change = c.changed()
+		w.tell(changedBinding, o.ID)
 	}
 }
 
 // limitedWith are the bindings that share the limit of b: b alone, or every one of the giver's where it is for all.
-func (c *Centre) limitedWith(b *binding) []*binding {
+func (w *work) limitedWith(b *binding) []*binding {
 	var shared []*binding
 	if b.Limit.Set && !b.LimitAll {
 		shared = append(shared, b)
 	}
-	for _, o := range c.bound[b.Giver] {
-		if o.Giver == b.Giver && o.LimitAll && o.Limit.Set {
+	for _, o := range w.bindings.find("giver", b.Giver) {
+		if o.LimitAll && o.Limit.Set {
 			shared = append(shared, o)
 		}
 	}
 	return shared
 }
 
-// affordable reports whether the pays could be debited again.
-func (c *Centre) affordable(pays []Pay) bool {
+// affordable reports whether the pays could be debited again without touching what other venues hold.
+func (w *work) affordable(pays []Pay) bool {
 	need := map[Pay]settle.Fen{}
 	for _, pay := range pays {
 		key := Pay{PsnNo: pay.PsnNo, Pot: pay.Pot}
 		need[key] += pay.Amount
-		if a := c.accounts[pay.PsnNo]; a == nil || *a.pot(pay.Pot) < need[key] {
+		if a := w.accounts.at(pay.PsnNo); a == nil || *a.pot(pay.Pot)-w.heldElsewhere(pay.PsnNo) < need[key] {
 			return false
 		}
 	}
@@ -181,50 +243,67 @@ func (c *Centre) affordable(pays []Pay) bool {
 var errStrangePay = errors.New("is paid from an account that is not there")
 
 // book writes a row. The rows of the journal come through here again at the next start.
-func (c *Centre) book(row *Row) error {
-	if c.bySetl[row.SetlID] != nil || c.byMsg[row.MsgID] != nil {
+func (w *work) book(row *Row) error {
+	if w.tx == nil && (w.rows.has(row.SetlID) || w.used.has(row.MsgID)) { // a Store gave the number and was asked for the msgid
 		return fmt.Errorf("row %s is booked already", row.SetlID)
 	}
 	if row.Cancels != "" {
-		original := c.bySetl[row.Cancels]
+		original := w.rows.at(row.Cancels)
 		if original == nil {
 			return fmt.Errorf("row %s cancels one that is not there", row.SetlID)
 		}
-		original.cancelled = true
+		original.Cancelled = true
 	}
 	for _, pay := range row.Pays {
-		if c.accounts[pay.PsnNo] == nil {
+		if !w.accounts.has(pay.PsnNo) {
 			return fmt.Errorf("row %s %w", row.SetlID, errStrangePay)
 		}
 	}
-	c.move(row.Pays, 1)
-	c.rows = append(c.rows, row)
-	c.bySetl[row.SetlID], c.byMsg[row.MsgID] = row, row
-	c.serial = max(c.serial, serialOf(row.SetlID))
-	if row.At.After(c.last) {
-		c.last = row.At
+	before := w.grantsOf(row)
+	w.move(row.Venue, row.PsnNo, row.Pays, 1)
+	row.Took = w.takenSince(row, before)
+	w.saw(row.Venue, row.At, row.PsnNo)
+	for _, pay := range row.Pays {
+		w.saw(row.Venue, row.At, pay.PsnNo)
+	}
+	w.touchPerson(row.PsnNo)
+	w.rows.put(row.SetlID, row)
+	w.used.put(row.MsgID, true)
+	w.serial = max(w.serial, serialOf(row.SetlID))
+	if row.At.After(w.last) {
+		w.last = row.At
+	}
+	return nil
+}
+
+// rowUnder is the row of a msgid, or nil.
+func (w *work) rowUnder(msgid string) *Row {
+	if rows := w.rows.find("msgid", msgid); len(rows) > 0 {
+		return rows[0]
 	}
 	return nil
 }
 
 // undo takes a row out of the count; what it moved moves back.
-func (c *Centre) undo(msgid, by string) error {
-	row := c.byMsg[msgid]
+func (w *work) undo(msgid, by string) error {
+	row := w.rowUnder(msgid)
 	if row == nil || row.Undone {
 		return fmt.Errorf("nothing to undo under %s", msgid)
 	}
 	if row.Cancels != "" {
-		c.bySetl[row.Cancels].cancelled = false
+		w.rows.at(row.Cancels).Cancelled = false
 	}
 	row.Undone, row.UndoneBy = true, by
-	c.used[by] = true
-	c.move(row.Pays, -1)
+	w.used.put(by, true)
+	w.move(row.Venue, row.PsnNo, row.Pays, -1)
+	w.giveAgain(row)
+	w.touchPerson(row.PsnNo)
 	return nil
 }
 
 // setl_ids and mdtrt_ids carry the serial, so that it goes on after a restart.
-func (c *Centre) setlID(serial int64) string  { return fmt.Sprintf("S%s%012d", c.options.Area, serial) }
-func (c *Centre) mdtrtID(serial int64) string { return fmt.Sprintf("M%s%012d", c.options.Area, serial) }
+func (w *work) setlID(serial int64) string  { return fmt.Sprintf("S%s%012d", w.options.Area, serial) }
+func (w *work) mdtrtID(serial int64) string { return fmt.Sprintf("M%s%012d", w.options.Area, serial) }
 
 func serialOf(setlID string) (serial int64) {
 	if len(setlID) > 12 {

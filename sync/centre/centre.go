@@ -1,14 +1,20 @@
 package centre
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"gongji/settle"
 	"gongji/sync/feed"
@@ -20,7 +26,9 @@ type Options struct {
 	Area       string // of the centre, six digits: clr_optins and the reference of answers; default 430100
 	Clock      func() time.Time
 	Logger     *slog.Logger
-	Journal    *Journal      // nil: the book lives in memory
+	Journal    *Journal // nil: the book lives in memory, or in the Store
+	Store      Store    // nil: this process alone has the book
+	Registry   prometheus.Registerer
 	SignInLife time.Duration // default 24 h
 	Faults     Faults        // nil: none
 	Desk       Desk          // how binding requests (G103) are decided
@@ -28,43 +36,23 @@ type Options struct {
 	Body       *nhsa.SM4Body // opens messages whose input is SM4 ciphertext, and answers them alike
 	Manner     Manner        // how answers are written
 	Without    []string      // infnos that this centre does not have, such as G101
+	Allowances Allowances    // what is set aside for venues that may be cut off
 }
 
 // Centre is the reference centre. It is safe for concurrent use.
 type Centre struct {
 	options Options
+	answers map[string]answerer
+	metrics *metrics
+	lanes   [64]sync.Mutex // by venue, on a Store: a venue's messages would only make each other start again
 
-	mu       sync.Mutex
-	last     time.Time // of the newest answer or snapshot
-	serial   int64     // of references, setl_ids, mdtrt_ids and snapshots
-	change   uint64    // counts changes for the delta's cursor
-	people   map[string]*person
-	accounts map[string]*account
-	bindings map[string]*binding
-	byID     map[string]*person
-	byCard   map[string]*person
-	bound    map[string][]*binding // of a giver or a beneficiary
-	answers  map[string]answerer
-	rows     []*Row
-	bySetl   map[string]*Row
-	byMsg    map[string]*Row
-	used     map[string]bool // msgids of confirmed 2601
-	signIns  map[string]signIn
-	requests map[string]*request  // G103 by venue and request id
-	premiums map[string]*premium  // G104 by venue and premium id
-	visits   map[string]*visit    // 2201 by mdtrt_id
-	traces   map[string]string    // trace codes that were sold, with the receipt
-	mapped   map[string]string    // venue and shop code → national code
-	claims   map[string]bool      // venue, month and clearing type that were claimed
-	files    map[string]*file     // uploaded and result files, until they end
-	spent    map[string]time.Time // e-vouchers that were used, with the end of their life
-	phantom  bool                 // the message under way answers and books nothing
-	broken   error                // the journal could not be written: nothing more is booked
+	mu    sync.Mutex
+	whole *work // the book, where there is no Store
 }
 
 type signIn struct {
-	number string
-	at     time.Time
+	Number string    `json:"sign_no"`
+	At     time.Time `json:"sign_time"`
 }
 
 // New is a centre; with a journal, what it holds is booked again first. The error says where the journal is damaged.
@@ -81,17 +69,18 @@ func New(options Options) (*Centre, error) {
 	if options.SignInLife <= 0 {
 		options.SignInLife = 24 * time.Hour
 	}
-	options.Logger = options.Logger.With("component", "centre")
-	c := &Centre{
-		options: options, people: map[string]*person{}, accounts: map[string]*account{}, bindings: map[string]*binding{},
-		bySetl: map[string]*Row{}, byMsg: map[string]*Row{}, used: map[string]bool{}, signIns: map[string]signIn{},
-		visits: map[string]*visit{}, traces: map[string]string{}, mapped: map[string]string{}, claims: map[string]bool{}, files: map[string]*file{},
-		requests: map[string]*request{}, premiums: map[string]*premium{},
-		byID: map[string]*person{}, byCard: map[string]*person{}, bound: map[string][]*binding{},
+	if options.Journal != nil && options.Store != nil {
+		return nil, errors.New("a centre keeps its book in a journal or in a store, not in both")
 	}
-	c.answers = c.answerers()
-	if options.Journal != nil {
-		if err := options.Journal.replay(c); err != nil {
+	options.Allowances.complete()
+	options.Logger = options.Logger.With("component", "centre")
+	c := &Centre{options: options, answers: answerers(options.Without), metrics: newMetrics(options.Registry)}
+	if options.Store != nil {
+		return c, nil
+	}
+	c.whole = newWork(&c.options)
+	if c.whole.journal = options.Journal; options.Journal != nil {
+		if err := options.Journal.replay(c.whole); err != nil {
 			return nil, err
 		}
 	}
@@ -112,40 +101,101 @@ func (c *Centre) Load(in io.Reader) error {
 	return c.Seed(snapshot)
 }
 
-// Seed is Load for a snapshot that is there already.
+// seedPart is how many facts of a seed go into one transaction of a Store.
+const seedPart = 4000
+
+// Seed is Load for a snapshot that is there already. On a Store a large one goes in parts, people first: what an error
+// leaves out is not there, and the same seed may be given again.
 func (c *Centre) Seed(snapshot settle.Snapshot) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.complete(&snapshot); err != nil {
+	parts := []settle.Snapshot{snapshot}
+	if c.options.Store != nil {
+		parts = split(snapshot, seedPart)
+	}
+	for i := range parts {
+		err := c.within(context.Background(), "", func(w *work) error { return w.plant(&parts[i]) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// split cuts a snapshot into parts of so many facts. Whoever a part names is in it or in one before.
+func split(s settle.Snapshot, size int) (parts []settle.Snapshot) {
+	part := func(fill func(*settle.Snapshot)) {
+		p := settle.Snapshot{ID: s.ID, CentreTime: s.CentreTime}
+		fill(&p)
+		parts = append(parts, p)
+	}
+	for people := range slices.Chunk(s.People, size) {
+		part(func(p *settle.Snapshot) { p.People = people })
+	}
+	for accounts := range slices.Chunk(s.Accounts, size) {
+		part(func(p *settle.Snapshot) { p.Accounts = accounts })
+	}
+	for bindings := range slices.Chunk(s.Bindings, size) {
+		part(func(p *settle.Snapshot) { p.Bindings = bindings })
+	}
+	if len(s.EndedBinds)+len(s.EndedPsnNo) > 0 {
+		part(func(p *settle.Snapshot) { p.EndedBinds, p.EndedPsnNo = s.EndedBinds, s.EndedPsnNo })
+	}
+	return parts
+}
+
+// plant records a seed.
+func (w *work) plant(s *settle.Snapshot) error {
+	w.fetchSeed(s)
+	if err := w.complete(s); err != nil {
 		return err
 	}
-	encoded, err := feed.EncodeSnapshot(snapshot)
+	encoded, err := feed.EncodeSnapshot(*s)
 	if err != nil {
 		return err
 	}
-	return c.record(entry{Kind: entrySeed, Seed: encoded})
+	return w.record(entry{Kind: entrySeed, Seed: encoded})
 }
 
-// Empty reports whether the centre knows nobody yet.
-func (c *Centre) Empty() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.people) == 0
+// Empty reports whether the centre knows nobody yet; it does so too where the store cannot be asked.
+func (c *Centre) Empty() (empty bool) {
+	err := c.within(context.Background(), "", func(w *work) error {
+		if w.tx != nil {
+			w.load(w.people, Query{Table: tablePerson, Limit: 1})
+		}
+		empty = len(w.people.rows) == 0
+		return nil
+	})
+	return err == nil && empty
 }
 
-// tick is the time of an answer or snapshot: in milliseconds, and later than every one before.
-func (c *Centre) tick() time.Time {
-	now := c.options.Clock().Truncate(time.Millisecond)
-	if !now.After(c.last) {
-		now = c.last.Add(time.Millisecond)
+// within does something with the book: under the lock where it is in memory, in one transaction where it is in a Store,
+// perhaps more than once. A venue's messages come one after the other in a process.
+func (c *Centre) within(ctx context.Context, venue string, do func(*work) error) error {
+	if c.options.Store == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return do(c.whole)
 	}
-	c.last = now
-	return now
-}
-
-func (c *Centre) nextSerial() int64 {
-	c.serial++
-	return c.serial
+	if venue != "" {
+		lane := &c.lanes[crc32.ChecksumIEEE([]byte(venue))%uint32(len(c.lanes))]
+		lane.Lock()
+		defer lane.Unlock()
+	}
+	return c.options.Store.Transact(ctx, func(tx Tx) (err error) {
+		defer func() {
+			switch fault := recover().(type) {
+			case nil:
+			case storeFault:
+				err = fault.err
+			default:
+				panic(fault)
+			}
+		}()
+		w := newTxWork(ctx, &c.options, c.options.Store, tx)
+		if err := do(w); err != nil {
+			return err
+		}
+		return w.flush()
+	})
 }
 
 // refusal is an answer with infcode -1.
@@ -175,17 +225,14 @@ func (c *Centre) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	request, err := c.open(data)
 	if err != nil {
-		c.reply(w, Fault{}, received, nhsa.Request{}, nil, err)
+		c.reply(w, r, Fault{}, received, nhsa.Request{}, err)
 		return
 	}
 	fault := c.options.Faults.next(request.Infno)
 	if fault.before(w) {
 		return
 	}
-	if fault.Kind == FaultExpireSignIn {
-		c.expireSignIns()
-	}
-	c.reply(w, fault, received, request, c.answers[request.Infno], nil)
+	c.reply(w, r, fault, received, request, nil)
 }
 
 // open reads a message, decrypts it and holds it against its signature. The error is a refusal.
@@ -212,55 +259,107 @@ func (c *Centre) open(data []byte) (nhsa.Request, error) {
 
 // answerer does one message under the lock and returns its output. A refusal becomes infcode -1; any other error is
 // the centre's own trouble and becomes HTTP 500, which tells the sender nothing.
-type answerer func(request *nhsa.Request) (output any, err error)
+type answerer func(w *work, request *nhsa.Request) (output any, err error)
 
-func (c *Centre) answerers() map[string]answerer {
+func answerers(without []string) map[string]answerer {
 	all := map[string]answerer{
-		nhsa.InfnoSignIn: c.signIn, nhsa.InfnoPerson: c.person, nhsa.InfnoSettle: c.settle, nhsa.InfnoCancel: c.cancel,
-		nhsa.InfnoReverse: c.reverse, nhsa.InfnoFamily: c.family, nhsa.InfnoDelta: c.delta,
-		nhsa.InfnoBinding: c.askBinding, nhsa.InfnoPremium: c.payPremium,
-		nhsa.InfnoSignOut: c.signOut, nhsa.InfnoInstitution: c.institution, nhsa.InfnoDictionary: c.dictionary, nhsa.InfnoBenefit: c.benefit,
-		nhsa.InfnoQuote: c.quote, nhsa.InfnoRegister: c.register, nhsa.InfnoUnregister: c.unregister, nhsa.InfnoVisit: c.visitInfo,
-		nhsa.InfnoFees: c.fees, nhsa.InfnoUnfees: c.unfees, nhsa.InfnoClinicQuote: c.clinicQuote, nhsa.InfnoClinicSettle: c.clinicSettle,
-		nhsa.InfnoClinicCancel: c.cancel, nhsa.InfnoTotals: c.totals, nhsa.InfnoDetails: c.details, nhsa.InfnoClearing: c.clearing,
-		nhsa.InfnoMapping: c.mapping, nhsa.InfnoUnmapping: c.unmapping, nhsa.InfnoSold: c.sold, nhsa.InfnoReturned: c.returned,
-		nhsa.InfnoVisits: c.listVisits, nhsa.InfnoSettlement: c.settlement, nhsa.InfnoSettledLines: c.settledLines,
-		nhsa.InfnoUpload: c.upload, nhsa.InfnoDownload: c.download,
+		nhsa.InfnoSignIn: (*work).signIn, nhsa.InfnoPerson: (*work).person, nhsa.InfnoSettle: (*work).settle, nhsa.InfnoCancel: (*work).cancel,
+		nhsa.InfnoReverse: (*work).reverse, nhsa.InfnoFamily: (*work).family, nhsa.InfnoDelta: (*work).delta,
+		nhsa.InfnoBinding: (*work).askBinding, nhsa.InfnoPremium: (*work).payPremium, nhsa.InfnoReturn: (*work).returnAllowances,
+		nhsa.InfnoSignOut: (*work).signOut, nhsa.InfnoInstitution: (*work).institution, nhsa.InfnoDictionary: (*work).dictionary,
+		nhsa.InfnoBenefit: (*work).benefit, nhsa.InfnoQuote: (*work).quote, nhsa.InfnoRegister: (*work).register,
+		nhsa.InfnoUnregister: (*work).unregister, nhsa.InfnoVisit: (*work).visitInfo,
+		nhsa.InfnoVisitA: (*work).visitInfo, nhsa.InfnoVisitB: (*work).visitInfo,
+		nhsa.InfnoFees: (*work).fees, nhsa.InfnoUnfees: (*work).unfees, nhsa.InfnoClinicQuote: (*work).clinicQuote,
+		nhsa.InfnoClinicSettle: (*work).clinicSettle, nhsa.InfnoClinicCancel: (*work).cancel, nhsa.InfnoTotals: (*work).totals,
+		nhsa.InfnoDetails: (*work).details, nhsa.InfnoClearing: (*work).clearing,
+		nhsa.InfnoMapping: (*work).mapping, nhsa.InfnoUnmapping: (*work).unmapping, nhsa.InfnoSold: (*work).sold, nhsa.InfnoReturned: (*work).returned,
+		nhsa.InfnoVisits: (*work).listVisits, nhsa.InfnoSettlement: (*work).settlement, nhsa.InfnoSettledLines: (*work).settledLines,
+		nhsa.InfnoUpload: (*work).upload, nhsa.InfnoDownload: (*work).download,
 	}
-	for _, infno := range c.options.Without {
+	for _, infno := range without {
 		delete(all, infno)
 	}
 	return all
 }
 
-// reply does the message and writes the answer, or loses it where a fault says so.
-func (c *Centre) reply(w http.ResponseWriter, fault Fault, received time.Time, request nhsa.Request, do answerer, refused error) {
+// messageTime is how long a message may take on a Store, starting again included.
+const messageTime = 20 * time.Second
+
+// decide does one message. The error is a refusal, or the centre's own trouble.
+func (c *Centre) decide(ctx context.Context, fault Fault, request nhsa.Request, refused error) (nhsa.Answer, any, error) {
 	answer := nhsa.Answer{Output: json.RawMessage("{}")}
-	c.mu.Lock()
 	var output any
-	err := refused
-	switch {
-	case err != nil:
-	case fault.Kind == FaultBlind:
-		err = refusal("[2601-NOTFOUND] 未查询到原交易")
-	case do == nil:
-		err = refusal("[INFNO] 交易编号不存在")
-	default:
-		if err = c.envelope(&request); err == nil {
-			c.phantom = fault.Kind == FaultVenueOnly
-			output, err = do(&request)
-			c.phantom = false
-		}
-		if err == nil && fault.Kind == FaultCentreOnly {
-			err = refusal("[SYSTEM] 系统繁忙，请稍后再试")
+	var verdict error
+	if refused == nil && c.options.Store != nil && request.Infno == nhsa.InfnoDelta {
+		if err := c.options.Store.Number(ctx); err != nil {
+			return answer, nil, err
 		}
 	}
-	answer.CentreTime = c.tick()
-	answer.Reference = fmt.Sprintf("%s%s%010d", c.options.Area, answer.CentreTime.In(settle.Beijing).Format("20060102150405"), c.nextSerial()%1e10)
-	c.mu.Unlock()
-	var text refusal
+	if refused == nil {
+		refused = envelope(&request)
+	}
+	venue := request.Venue
+	if refused != nil {
+		venue = "" // nobody can be sure whose it is
+	}
+	err := c.within(ctx, venue, func(w *work) error {
+		asked := request
+		w.venue, output, verdict = "", nil, refused
+		if refused == nil {
+			w.begin(&asked)
+			output, verdict = w.do(c.answers[asked.Infno], fault, &asked)
+		}
+		var text refusal
+		if verdict != nil && !errors.As(verdict, &text) {
+			return verdict
+		}
+		answer.CentreTime = w.tick()
+		answer.Reference = fmt.Sprintf("%s%s%010d", c.options.Area, answer.CentreTime.In(settle.Beijing).Format("20060102150405"), w.nextSerial()%1e10)
+		w.finish()
+		return nil
+	})
+	return answer, output, cmp.Or(err, verdict)
+}
+
+// do is a message under way, with the fault that was planned for it.
+func (w *work) do(answer answerer, fault Fault, request *nhsa.Request) (output any, err error) {
 	switch {
-	case errors.As(err, &text):
+	case fault.Kind == FaultBlind:
+		return nil, refusal("[2601-NOTFOUND] 未查询到原交易")
+	case answer == nil:
+		return nil, refusal("[INFNO] 交易编号不存在")
+	}
+	if fault.Kind == FaultExpireSignIn {
+		w.expireSignIns()
+	}
+	if err := w.sweep(); err != nil {
+		return nil, err
+	}
+	w.phantom, w.busy = fault.Kind == FaultVenueOnly, fault.Kind == FaultBusyRows
+	output, err = answer(w, request)
+	w.phantom, w.busy = false, false
+	if repeated := w.proveNew(request.MsgID); repeated != nil {
+		return nil, repeated
+	}
+	if err == nil && fault.Kind == FaultCentreOnly {
+		err = refusal("[SYSTEM] 系统繁忙，请稍后再试")
+	}
+	return output, err
+}
+
+// reply does the message and writes the answer, or loses it where a fault says so. What was begun is finished, whether the
+// sender still waits or not.
+func (c *Centre) reply(w http.ResponseWriter, r *http.Request, fault Fault, received time.Time, request nhsa.Request, refused error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), messageTime)
+	defer cancel()
+	begin := time.Now()
+	answer, output, err := c.decide(ctx, fault, request, refused)
+	var text refusal
+	refusedNow := errors.As(err, &text)
+	c.metrics.message(c.answers, request.Infno, err, refusedNow, time.Since(begin))
+	switch {
+	case refusedNow:
 		answer.Code, answer.Text = nhsa.CodeRefused, string(text)
 	case err != nil:
 		c.options.Logger.Error("a message could not be answered", "infno", request.Infno, "err", err.Error())
@@ -272,33 +371,38 @@ func (c *Centre) reply(w http.ResponseWriter, fault Fault, received time.Time, r
 			fault.after(w, func(out io.Writer) error { _, err := out.Write(raw); return err })
 			return
 		}
-		answer.Output, err = json.Marshal(output)
-		if err == nil && request.Infno[0] != 'G' { // the extensions have one form only
-			answer.Output, err = c.options.Manner.write(answer.Output)
-		}
-		if err != nil {
-			c.options.Logger.Error("an answer could not be encoded", "infno", request.Infno, "err", err.Error())
-			http.Error(w, "internal error", http.StatusInternalServerError)
-			return
-		}
 	}
-	if c.options.Body != nil && request.EncType == nhsa.EncSM4 {
-		sealed, err := c.options.Body.Seal(answer.Output)
-		if err == nil {
-			answer.Output, err = json.Marshal(sealed)
-		}
-		if err != nil {
-			http.Error(w, "internal error", http.StatusInternalServerError)
-			return
-		}
-		answer.EncType = nhsa.EncSM4
+	if err := c.dress(&answer, output, request); err != nil {
+		c.options.Logger.Error("an answer could not be encoded", "infno", request.Infno, "err", err.Error())
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
 	}
 	c.options.Logger.Info("answered", "infno", request.Infno, "msgid", request.MsgID, "infcode", answer.Code)
 	fault.after(w, func(out io.Writer) error { return nhsa.EncodeAnswer(out, answer, received) })
 }
 
+// dress encodes an output in the centre's manner, and seals it where the question was sealed.
+func (c *Centre) dress(answer *nhsa.Answer, output any, request nhsa.Request) (err error) {
+	if answer.Code != nhsa.CodeRefused {
+		answer.Output, err = json.Marshal(output)
+		if err == nil && request.Infno[0] != 'G' { // the extensions have one form only
+			answer.Output, err = c.options.Manner.write(answer.Output)
+		}
+	}
+	if err != nil || c.options.Body == nil || request.EncType != nhsa.EncSM4 {
+		return err
+	}
+	sealed, err := c.options.Body.Seal(answer.Output)
+	if err != nil {
+		return err
+	}
+	answer.EncType = nhsa.EncSM4
+	answer.Output, err = json.Marshal(sealed)
+	return err
+}
+
 // envelope checks what every message must carry.
-func (c *Centre) envelope(r *nhsa.Request) error {
+func envelope(r *nhsa.Request) error {
 	if err := r.Check(false); err != nil {
 		return refusal("[FORMAT] " + err.Error())
 	}
@@ -308,22 +412,27 @@ func (c *Centre) envelope(r *nhsa.Request) error {
 	return nil
 }
 
+const errRepeated = refusal("[MSGID-REPEATED] 报文ID重复")
+
 // booking checks what a message that changes the book must carry: a sign-in and a msgid of its own.
-func (c *Centre) booking(r *nhsa.Request) error {
-	have := c.signIns[r.Venue+"/"+r.Operator]
-	if have.number == "" || have.number != r.SignNo || c.options.Clock().Sub(have.at) > c.options.SignInLife {
+func (w *work) booking(r *nhsa.Request) error {
+	// A copy of a message that is booked is told so before all: refused for a sign-in that has ended meanwhile, it would read
+	// as "not booked", and be sent anew.
+	if w.repeated(r.MsgID) {
+		return errRepeated
+	}
+	have := w.signIns.at(r.Venue + "/" + r.Operator)
+	if have.Number == "" || have.Number != r.SignNo || w.options.Clock().Sub(have.At) > w.options.SignInLife {
 		return refusal("[SIGNIN] 签到流水号无效或已过期，请先签到")
 	}
-	if c.byMsg[r.MsgID] != nil || c.used[r.MsgID] {
-		return refusal("[MSGID-REPEATED] 报文ID重复")
-	}
-	return c.broken
+	return w.broken
 }
 
-func (c *Centre) expireSignIns() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.signIns)
+// expireSignIns ends every sign-in; on a Store the sender's.
+func (w *work) expireSignIns() {
+	for key := range w.signIns.rows {
+		w.signIns.drop(key)
+	}
 }
 
 // input reads the input of a message.

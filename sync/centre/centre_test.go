@@ -1,4 +1,4 @@
-package centre
+package centre_test
 
 import (
 	"bytes"
@@ -21,11 +21,40 @@ import (
 	"go.uber.org/goleak"
 
 	"gongji/settle"
+	. "gongji/sync/centre"
+	"gongji/sync/centre/pgstore"
+	"gongji/sync/centre/pgstore/pgtest"
 	"gongji/sync/feed"
 	"gongji/sync/nhsa"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// server is the PostgreSQL of this package's tests.
+var server *pgtest.Server
+
+func TestMain(m *testing.M) {
+	server = pgtest.Start()
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		server.Stop()
+		os.Exit(code)
+	}))
+}
+
+// onBoth runs a test on a centre in memory and on one over PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T)) {
+	t.Run("memory", test)
+	t.Run("postgres", test)
+}
+
+// openStore opens a database with a key that the tests share.
+func openStore(t *testing.T, url string) *pgstore.Store {
+	t.Helper()
+	store, err := pgstore.Open(t.Context(), pgstore.Options{URL: url, Key: func(bool) ([]byte, error) { return bytes.Repeat([]byte{9}, 32), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
 
 var cashier = settle.Operator{ID: "1001", Name: "李敏"}
 
@@ -41,15 +70,18 @@ type till struct {
 
 func newTill(t *testing.T, options Options) *till {
 	t.Helper()
+	if strings.Contains(t.Name(), "/postgres") {
+		options.Store = openStore(t, server.URL(t))
+	}
 	c, err := New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(c.Handler())
-	t.Cleanup(server.Close)
-	x := &till{t: t, centre: c, url: server.URL}
+	front := httptest.NewServer(c.Handler())
+	t.Cleanup(front.Close)
+	x := &till{t: t, centre: c, url: front.URL}
 	x.client, err = nhsa.NewClient(nhsa.Options{
-		URL: server.URL + "/fsi/api/rsfComIfsService/callService", Venue: settle.Venue{Code: "P43010000001", Name: "示例大药房", Area: "430100"},
+		URL: front.URL + "/fsi/api/rsfComIfsService/callService", Venue: settle.Venue{Code: "P43010000001", Name: "示例大药房", Area: "430100"},
 		Serials: func(context.Context) (uint64, error) { x.serial++; return x.serial, nil }, Timeout: 5 * time.Second,
 	})
 	if err != nil {
@@ -139,7 +171,9 @@ func demo(t *testing.T, options Options) (*till, Family) {
 }
 
 // TestSplit: own account, relatives by rank, cash; the till's expectation where the money is there.
-func TestSplit(t *testing.T) {
+func TestSplit(t *testing.T) { onBoth(t, testSplit) }
+
+func testSplit(t *testing.T) {
 	for name, c := range map[string]struct {
 		member     func(Family) Member
 		asked      settle.Figures
@@ -168,7 +202,9 @@ func TestSplit(t *testing.T) {
 func patient(f Family) Member { return f.Patient }
 
 // TestCancelAndReverse walks the choices of the package comment.
-func TestCancelAndReverse(t *testing.T) {
+func TestCancelAndReverse(t *testing.T) { onBoth(t, testCancelAndReverse) }
+
+func testCancelAndReverse(t *testing.T) {
 	x, family := demo(t, Options{})
 	d := sale(family.Patient, settle.Figures{Total: 10000, Own: 3860, Shared: 6140})
 	booking := x.book(d, expected)
@@ -213,7 +249,9 @@ func TestCancelAndReverse(t *testing.T) {
 }
 
 // TestRefusals: each has a text of its own and books nothing.
-func TestRefusals(t *testing.T) {
+func TestRefusals(t *testing.T) { onBoth(t, testRefusals) }
+
+func testRefusals(t *testing.T) {
 	x, family := demo(t, Options{Without: []string{"G102"}})
 	good := sale(family.Stranger, settle.Figures{Total: 100, Own: 100})
 	message := x.prepare(nhsa.PharmacySettle{Dossier: good})
@@ -266,7 +304,9 @@ func TestRefusals(t *testing.T) {
 
 // TestContainsThrough: a snapshot contains a booking exactly if the booking's respond_time is not later than what the
 // snapshot says, even where the clock stands still.
-func TestContainsThrough(t *testing.T) {
+func TestContainsThrough(t *testing.T) { onBoth(t, testContainsThrough) }
+
+func testContainsThrough(t *testing.T) {
 	still := time.Date(2026, 11, 22, 10, 0, 0, 0, settle.Beijing)
 	x, family := demo(t, Options{Clock: func() time.Time { return still }})
 	spent, acknowledged := settle.Fen(0), []time.Time{}
@@ -440,7 +480,9 @@ func TestJournalKey(t *testing.T) {
 }
 
 // TestInspect: the two pages show everything and nobody.
-func TestInspect(t *testing.T) {
+func TestInspect(t *testing.T) { onBoth(t, testInspect) }
+
+func testInspect(t *testing.T) {
 	out := &bytes.Buffer{}
 	x, family := demo(t, Options{Logger: slog.New(slog.NewTextHandler(out, nil))})
 	x.book(sale(family.Patient, settle.Figures{Total: 10000, Own: 3860, Shared: 6140}), expected)
@@ -487,9 +529,7 @@ func TestRequests(t *testing.T) {
 		return answer
 	}
 	ranks := func(c *Centre) (order []string) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for i, b := range c.givers(family.Patient.PsnNo, settle.DateOf(time.Now())) {
+		for i, b := range GiversOf(t, c, family.Patient.PsnNo) {
 			if b.Rank != i+1 {
 				t.Errorf("place %d has rank %d", i+1, b.Rank)
 			}
@@ -587,7 +627,9 @@ func TestDemoFamily(t *testing.T) {
 }
 
 // TestLimitAndQuota: a binding's own limit and a wallet's quota are used up and given back.
-func TestLimitAndQuota(t *testing.T) {
+func TestLimitAndQuota(t *testing.T) { onBoth(t, testLimitAndQuota) }
+
+func testLimitAndQuota(t *testing.T) {
 	x, family := demo(t, Options{})
 	s := family.Snapshot(time.Now())
 	s.Bindings[0].Limit = settle.CapOf(1000)
@@ -633,7 +675,9 @@ func TestPlanFaults(t *testing.T) {
 }
 
 // TestSigned: a centre that wants signatures takes signed messages and no others; encryption goes both ways.
-func TestSigned(t *testing.T) {
+func TestSigned(t *testing.T) { onBoth(t, testSigned) }
+
+func testSigned(t *testing.T) {
 	verifier, err := nhsa.NewVerifier(nhsa.SignatureOptions{Kind: nhsa.SignSM3Input})
 	if err != nil {
 		t.Fatal(err)

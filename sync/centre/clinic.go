@@ -25,8 +25,8 @@ type visit struct {
 var done = json.RawMessage("{}") // the output of a message whose infcode is its whole answer
 
 // visitOf is a visit of the venue and person that is open; the copy may be changed and written.
-func (c *Centre) visitOf(r *nhsa.Request, mdtrtID, psnNo string) (*visit, error) {
-	v := c.visits[mdtrtID]
+func (w *work) visitOf(r *nhsa.Request, mdtrtID, psnNo string) (*visit, error) {
+	v := w.visits.at(mdtrtID)
 	if v == nil || v.Venue != r.Venue || v.PsnNo != psnNo || v.Cancelled {
 		return nil, refusal("[VISIT] 未查询到就诊登记")
 	}
@@ -35,97 +35,106 @@ func (c *Centre) visitOf(r *nhsa.Request, mdtrtID, psnNo string) (*visit, error)
 	return &changed, nil
 }
 
-func (c *Centre) keepVisit(r *nhsa.Request, v *visit) error {
-	return c.record(entry{Kind: entryVisit, Visit: v, MsgID: r.MsgID})
+func (w *work) keepVisit(r *nhsa.Request, v *visit) error {
+	return w.record(entry{Kind: entryVisit, Visit: v, MsgID: r.MsgID})
 }
 
 // settledBatch reports whether a batch of a visit is settled and the settlement stands.
-func (c *Centre) settledBatch(mdtrtID, batch string) bool {
-	return slices.ContainsFunc(c.rows, func(row *Row) bool {
-		return row.MdtrtID == mdtrtID && row.Cancels == "" && !row.Undone && !row.cancelled && (batch == nhsa.AllBatches || row.Batch == batch)
+func (w *work) settledBatch(mdtrtID, batch string) bool {
+	return slices.ContainsFunc(w.rows.find("mdtrt_id", mdtrtID), func(row *Row) bool {
+		return row.Cancels == "" && !row.Undone && !row.Cancelled && (batch == nhsa.AllBatches || row.Batch == batch)
 	})
 }
 
 // register answers 2201 门诊挂号.
-func (c *Centre) register(r *nhsa.Request) (any, error) {
+func (w *work) register(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.RegisterInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Data.Input(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	d := &in.Data
-	if _, err := c.patient(&nhsa.DrugInfo{PsnNo: d.PsnNo, CertType: d.CertType, CertNo: d.CertNo, Insurance: d.Insurance}); err != nil {
+	if _, err := w.patient(&nhsa.DrugInfo{PsnNo: d.PsnNo, CertType: d.CertType, CertNo: d.CertNo, Insurance: d.Insurance}); err != nil {
 		return nil, err
 	}
-	for _, v := range c.visits {
-		if v.Venue == r.Venue && v.VisitNo == d.VisitNo && !v.Cancelled {
+	for _, v := range w.visits.find("venue_no", r.Venue+"/"+d.VisitNo) {
+		if !v.Cancelled {
 			return nil, refusal("[VISIT] 住院/门诊号重复")
 		}
 	}
-	v := &visit{MdtrtID: c.mdtrtID(c.nextSerial()), VisitNo: d.VisitNo, Venue: r.Venue, PsnNo: d.PsnNo, Insurance: d.Insurance, Begin: time.Time(d.Begin)}
-	return map[string]any{"data": map[string]any{"mdtrt_id": v.MdtrtID, "psn_no": v.PsnNo, "ipt_otp_no": v.VisitNo}}, c.keepVisit(r, v)
+	v := &visit{MdtrtID: w.mdtrtID(w.nextSerial()), VisitNo: d.VisitNo, Venue: r.Venue, PsnNo: d.PsnNo, Insurance: d.Insurance, Begin: time.Time(d.Begin)}
+	return map[string]any{"data": map[string]any{"mdtrt_id": v.MdtrtID, "psn_no": v.PsnNo, "ipt_otp_no": v.VisitNo}}, w.keepVisit(r, v)
 }
 
 // unregister answers 2202 门诊挂号撤销.
-func (c *Centre) unregister(r *nhsa.Request) (any, error) {
+func (w *work) unregister(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.UnregisterInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
-	v, err := c.visitOf(r, in.Data.MdtrtID, in.Data.PsnNo)
+	v, err := w.visitOf(r, in.Data.MdtrtID, in.Data.PsnNo)
 	if err != nil {
 		return nil, err
 	}
-	if v.VisitNo != in.Data.VisitNo || c.settledBatch(v.MdtrtID, nhsa.AllBatches) {
+	switch {
+	case v.VisitNo != in.Data.VisitNo || w.settledBatch(v.MdtrtID, nhsa.AllBatches):
 		return nil, refusal("[VISIT] 就诊已结算或号码不符，不能撤销")
+	case len(v.Fees) > 0:
+		return nil, refusal("[VISIT] 就诊有费用明细，请先撤销明细")
 	}
 	v.Cancelled = true
-	return done, c.keepVisit(r, v)
+	return done, w.keepVisit(r, v)
 }
 
 // visitInfo answers 2203 门诊就诊信息上传.
-func (c *Centre) visitInfo(r *nhsa.Request) (any, error) {
+func (w *work) visitInfo(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.Visit](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Input(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
-	v, err := c.visitOf(r, in.Info.MdtrtID, in.Info.PsnNo)
+	v, err := w.visitOf(r, in.Info.MdtrtID, in.Info.PsnNo)
 	if err != nil {
 		return nil, err
 	}
+	if w.settledBatch(v.MdtrtID, nhsa.AllBatches) && v.MedType != in.Info.MedType {
+		return nil, refusal("[VISIT] 就诊已结算，医疗类别不能更改")
+	}
 	v.MedType = in.Info.MedType
-	return done, c.keepVisit(r, v)
+	return done, w.keepVisit(r, v)
 }
 
 // fees answers 2204 门诊费用明细信息上传. All of a row is in the policy's scope: this centre has no catalogue.
-func (c *Centre) fees(r *nhsa.Request) (any, error) {
+func (w *work) fees(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.Fees](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if err := in.Check(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
-	v, err := c.visitOf(r, in.Rows[0].MdtrtID, in.Rows[0].PsnNo)
+	v, err := w.visitOf(r, in.Rows[0].MdtrtID, in.Rows[0].PsnNo)
 	if err != nil {
 		return nil, err
+	}
+	if v.MedType == "" {
+		return nil, refusal("[VISIT] 请先上传就诊信息")
 	}
 	var result []any
 	for i := range in.Rows {
@@ -133,7 +142,7 @@ func (c *Centre) fees(r *nhsa.Request) (any, error) {
 		if slices.ContainsFunc(v.Fees, func(have nhsa.Fee) bool { return have.Line == fee.Line }) {
 			return nil, refusal("[FEE] 费用明细流水号重复")
 		}
-		if c.settledBatch(v.MdtrtID, fee.Batch) {
+		if w.settledBatch(v.MdtrtID, fee.Batch) {
 			return nil, refusal("[FEE] 该收费批次已结算")
 		}
 		v.Fees = append(v.Fees, *fee)
@@ -142,34 +151,34 @@ func (c *Centre) fees(r *nhsa.Request) (any, error) {
 			"inscp_scp_amt": fee.Total, "chrgitm_lv": "01", "med_chrgitm_type": "09", "lmt_used_flag": "0",
 		})
 	}
-	return map[string]any{"result": result}, c.keepVisit(r, v)
+	return map[string]any{"result": result}, w.keepVisit(r, v)
 }
 
 // unfees answers 2205 门诊费用明细信息撤销.
-func (c *Centre) unfees(r *nhsa.Request) (any, error) {
+func (w *work) unfees(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.UnfeesInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
-	v, err := c.visitOf(r, in.Data.MdtrtID, in.Data.PsnNo)
+	v, err := w.visitOf(r, in.Data.MdtrtID, in.Data.PsnNo)
 	if err != nil {
 		return nil, err
 	}
 	before := len(v.Fees)
 	v.Fees = slices.DeleteFunc(v.Fees, func(fee nhsa.Fee) bool {
-		return (in.Data.Batch == nhsa.AllBatches || fee.Batch == in.Data.Batch) && !c.settledBatch(v.MdtrtID, fee.Batch)
+		return (in.Data.Batch == nhsa.AllBatches || fee.Batch == in.Data.Batch) && !w.settledBatch(v.MdtrtID, fee.Batch)
 	})
 	if len(v.Fees) == before && in.Data.Batch != nhsa.AllBatches {
 		return nil, refusal("[FEE] 该收费批次没有可撤销的明细")
 	}
-	return done, c.keepVisit(r, v)
+	return done, w.keepVisit(r, v)
 }
 
 // clinicQuote answers 2206 门诊预结算.
-func (c *Centre) clinicQuote(r *nhsa.Request) (any, error) {
+func (w *work) clinicQuote(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.ClinicQuoteInput](r)
 	if err != nil {
 		return nil, err
@@ -177,23 +186,23 @@ func (c *Centre) clinicQuote(r *nhsa.Request) (any, error) {
 	if _, _, err := in.Data.Input(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
-	row, p, info, err := c.priceVisit(r, &in.Data)
+	row, p, info, err := w.priceVisit(r, &in.Data)
 	if err != nil {
 		return nil, err
 	}
-	row.At = c.tick()
-	out := c.setlinfo(row, p, info)
+	row.At = w.tick()
+	out := w.setlinfo(row, p, info)
 	delete(out, "setl_id")
-	return map[string]any{"setlinfo": out, "setldetail": c.setldetail(row)}, nil
+	return map[string]any{"setlinfo": out, "setldetail": w.setldetail(row)}, nil
 }
 
 // clinicSettle answers 2207 门诊结算.
-func (c *Centre) clinicSettle(r *nhsa.Request) (any, error) {
+func (w *work) clinicSettle(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.ClinicSettleInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if err := in.Check(); err != nil {
@@ -203,24 +212,24 @@ func (c *Centre) clinicSettle(r *nhsa.Request) (any, error) {
 		return nil, refusal("[AMOUNT] 政策金额与明细上传的结果不一致")
 	}
 	ask := in.Data.Quote()
-	row, p, info, err := c.priceVisit(r, &ask)
+	row, p, info, err := w.priceVisit(r, &ask)
 	if err != nil {
 		return nil, err
 	}
-	row.SetlID, row.At = c.setlID(c.nextSerial()), c.tick()
-	if err := c.record(entry{Kind: entryBook, Row: row}); err != nil {
+	row.SetlID, row.At = w.setlID(w.nextSerial()), w.tick()
+	if err := w.record(entry{Kind: entryBook, Row: row}); err != nil {
 		return nil, err
 	}
-	return map[string]any{"setlinfo": c.setlinfo(row, p, info), "setldetail": c.setldetail(row)}, nil
+	return map[string]any{"setlinfo": w.setlinfo(row, p, info), "setldetail": w.setldetail(row)}, nil
 }
 
 // priceVisit works out a batch of a visit without booking it.
-func (c *Centre) priceVisit(r *nhsa.Request, ask *nhsa.ClinicQuote) (*Row, *person, *nhsa.DrugInfo, error) {
-	v, err := c.visitOf(r, ask.MdtrtID, ask.PsnNo)
+func (w *work) priceVisit(r *nhsa.Request, ask *nhsa.ClinicQuote) (*Row, *person, *nhsa.DrugInfo, error) {
+	v, err := w.visitOf(r, ask.MdtrtID, ask.PsnNo)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if c.settledBatch(v.MdtrtID, ask.Batch) {
+	if w.settledBatch(v.MdtrtID, ask.Batch) {
 		return nil, nil, nil, refusal("[SETL] 该收费批次已结算")
 	}
 	var lines []rowLine
@@ -234,17 +243,17 @@ func (c *Centre) priceVisit(r *nhsa.Request, ask *nhsa.ClinicQuote) (*Row, *pers
 	if len(lines) == 0 || total != ask.Total {
 		return nil, nil, nil, refusal("[AMOUNT] 医疗费总额与上传的明细不一致")
 	}
-	if v.MedType != "" && v.MedType != ask.MedType || v.Insurance != ask.Insurance {
+	if v.MedType != ask.MedType || v.Insurance != ask.Insurance {
 		return nil, nil, nil, refusal("[VISIT] 医疗类别或险种与就诊信息不一致")
 	}
 	info := &nhsa.DrugInfo{
 		PsnNo: ask.PsnNo, CertType: ask.CertType, CertNo: ask.CertNo, Begin: nhsa.Stamp(v.Begin), Total: ask.Total, Insurance: ask.Insurance,
 		UseAccounts: ask.UseAccounts, MedType: ask.MedType, ExtraContent: ask.ExtraContent,
 	}
-	if split, err := info.Expected(); err != nil || split != nil && split.Fund+split.Own+split.Shared+split.Cash != settle.Fen(ask.Total) {
+	if split, err := info.Expected(); err != nil || split != nil && !split.Adds(settle.Fen(ask.Total)) {
 		return nil, nil, nil, refusal("[FORMAT] exp_content 的金额与总额不符")
 	}
-	row, p, err := c.price(r, info)
+	row, p, err := w.price(r, info)
 	if err != nil {
 		return nil, nil, nil, err
 	}

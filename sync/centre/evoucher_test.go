@@ -1,4 +1,4 @@
-package centre
+package centre_test
 
 import (
 	"strings"
@@ -6,11 +6,16 @@ import (
 	"time"
 
 	"gongji/settle"
+	. "gongji/sync/centre"
 	"gongji/sync/nhsa"
 )
 
 // TestEvoucherIsGoodOnceAndForAMinute: the reference centre is as strict as a platform about the codes it is shown.
 func TestEvoucherIsGoodOnceAndForAMinute(t *testing.T) {
+	onBoth(t, testEvoucherIsGoodOnceAndForAMinute)
+}
+
+func testEvoucherIsGoodOnceAndForAMinute(t *testing.T) {
 	now := time.Date(2026, 3, 10, 10, 0, 0, 0, settle.Beijing)
 	x := newTill(t, Options{Clock: func() time.Time { return now }})
 	family := DemoFamily(settle.DateOf(now))

@@ -28,11 +28,12 @@ const (
 	FaultCentreOnly   FaultKind = "centre-only"   // done, and answered as refused: a row that only the centre has
 	FaultBlind        FaultKind = "blind"         // 2601 answers that it finds nothing, whatever there is
 	FaultVenueOnly    FaultKind = "venue-only"    // answered as done, and nothing is booked: a row that only the venue has
+	FaultBusyRows     FaultKind = "busy-rows"     // 3505 and 3506: every other row, the first included, is refused as "busy, later"
 )
 
 var faultKinds = []FaultKind{
 	FaultLoseAnswer, FaultHalfAnswer, FaultBadBefore, FaultBadAfter, FaultPageAfter, FaultDelayBefore, FaultDelayAfter, FaultExpireSignIn,
-	FaultCentreOnly, FaultVenueOnly, FaultBlind,
+	FaultCentreOnly, FaultVenueOnly, FaultBlind, FaultBusyRows,
 }
 
 // Fault is what happens to one message.

@@ -13,25 +13,25 @@ type notes struct {
 	Claims   []string          `json:"claims,omitempty"`
 }
 
-func (c *Centre) keepNotes(r *nhsa.Request, n *notes) error {
-	return c.record(entry{Kind: entryNotes, Notes: n, MsgID: r.MsgID})
+func (w *work) keepNotes(r *nhsa.Request, n *notes) error {
+	return w.record(entry{Kind: entryNotes, Notes: n, MsgID: r.MsgID})
 }
 
-func (c *Centre) note(n *notes) {
+func (w *work) note(n *notes) {
 	for code, receipt := range n.Sold {
-		c.traces[code] = receipt
+		w.traces.put(code, receipt)
 	}
 	for _, code := range n.Back {
-		delete(c.traces, code)
+		w.traces.drop(code)
 	}
 	for key, code := range n.Mapped {
-		c.mapped[key] = code
+		w.mapped.put(key, code)
 	}
 	for _, key := range n.Unmapped {
-		delete(c.mapped, key)
+		w.mapped.drop(key)
 	}
 	for _, key := range n.Claims {
-		c.claims[key] = true
+		w.claims.put(key, true)
 	}
 }
 
@@ -43,21 +43,27 @@ func goodsResult(fault string) map[string]any {
 	return map[string]any{"retRslt": "0", "msgRslt": fault}
 }
 
-// insuredFault says why an insured row does not fit its settlement.
-func (c *Centre) insuredFault(venue, settledAs, setlID string) string {
-	if row := c.bySetl[setlID]; settledAs == nhsa.PaidInsured && (row == nil || row.Venue != venue || row.Undone) {
+// rowFault says why a row is not taken: the centre is busy, or an insured row does not fit its settlement.
+func (w *work) rowFault(i int, venue, settledAs, setlID string) string {
+	if w.busy && i%2 == 0 {
+		return "系统繁忙，请稍后再试"
+	}
+	if settledAs != nhsa.PaidInsured {
+		return ""
+	}
+	if row := w.rows.at(setlID); row == nil || row.Venue != venue || row.Undone {
 		return "结算ID不存在"
 	}
 	return ""
 }
 
 // sold answers 3505 商品销售: each row is taken or refused by itself. A trace code is sold once.
-func (c *Centre) sold(r *nhsa.Request) (any, error) {
+func (w *work) sold(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.Sold](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Input(); err != nil {
@@ -67,9 +73,9 @@ func (c *Centre) sold(r *nhsa.Request) (any, error) {
 	var results []any
 	for i := range in.Rows {
 		row := &in.Rows[i]
-		fault := c.insuredFault(r.Venue, row.SettledAs, row.SetlID)
+		fault := w.rowFault(i, r.Venue, row.SettledAs, row.SetlID)
 		for _, trace := range row.Traces {
-			receipt, before := c.traces[trace.Code]
+			receipt, before := w.traces.get(trace.Code)
 			if _, now := taken.Sold[trace.Code]; now || before && receipt != r.Venue+"/"+row.Receipt {
 				fault = "追溯码重复"
 			}
@@ -81,16 +87,16 @@ func (c *Centre) sold(r *nhsa.Request) (any, error) {
 		}
 		results = append(results, goodsResult(fault))
 	}
-	return map[string]any{"result": results}, c.keepNotes(r, taken)
+	return map[string]any{"result": results}, w.keepNotes(r, taken)
 }
 
 // returned answers 3506 商品销售退货.
-func (c *Centre) returned(r *nhsa.Request) (any, error) {
+func (w *work) returned(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.Returned](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Input(); err != nil {
@@ -100,9 +106,9 @@ func (c *Centre) returned(r *nhsa.Request) (any, error) {
 	var results []any
 	for i := range in.Rows {
 		row := &in.Rows[i]
-		fault := c.insuredFault(r.Venue, row.SettledAs, row.SetlID)
+		fault := w.rowFault(i, r.Venue, row.SettledAs, row.SetlID)
 		for _, trace := range row.Traces {
-			if c.traces[trace.Code] != r.Venue+"/"+row.SaleNo {
+			if w.traces.at(trace.Code) != r.Venue+"/"+row.SaleNo {
 				fault = "追溯码没有销售记录"
 			}
 		}
@@ -113,16 +119,16 @@ func (c *Centre) returned(r *nhsa.Request) (any, error) {
 		}
 		results = append(results, goodsResult(fault))
 	}
-	return map[string]any{"result": results}, c.keepNotes(r, taken)
+	return map[string]any{"result": results}, w.keepNotes(r, taken)
 }
 
 // mapping answers 3301 目录对照上传. A shop code that stands for something else already is refused: 3302 comes first.
-func (c *Centre) mapping(r *nhsa.Request) (any, error) {
+func (w *work) mapping(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.Mapping](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Input(); err != nil {
@@ -131,21 +137,21 @@ func (c *Centre) mapping(r *nhsa.Request) (any, error) {
 	taken := &notes{Mapped: map[string]string{}}
 	for _, row := range in.Rows {
 		key := r.Venue + "/" + row.ShopCode
-		if before, there := c.mapped[key]; there && before != row.Code {
+		if before, there := w.mapped.get(key); there && before != row.Code {
 			return nil, refusal("[MAPPING] 目录已对照，请先撤销")
 		}
 		taken.Mapped[key] = row.Code
 	}
-	return done, c.keepNotes(r, taken)
+	return done, w.keepNotes(r, taken)
 }
 
 // unmapping answers 3302 目录对照撤销.
-func (c *Centre) unmapping(r *nhsa.Request) (any, error) {
+func (w *work) unmapping(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.Unmapping](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Input(); err != nil {
@@ -154,10 +160,10 @@ func (c *Centre) unmapping(r *nhsa.Request) (any, error) {
 	gone := &notes{}
 	for _, row := range in.Rows {
 		key := r.Venue + "/" + row.ShopCode
-		if row.Venue != r.Venue || c.mapped[key] != row.Code {
+		if row.Venue != r.Venue || w.mapped.at(key) != row.Code {
 			return nil, refusal("[MAPPING] 没有这条目录对照")
 		}
 		gone.Unmapped = append(gone.Unmapped, key)
 	}
-	return done, c.keepNotes(r, gone)
+	return done, w.keepNotes(r, gone)
 }

@@ -6,12 +6,12 @@ import (
 )
 
 // person answers 1101 人员基本信息获取.
-func (c *Centre) person(r *nhsa.Request) (any, error) {
+func (w *work) person(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.PersonInput](r)
 	if err != nil {
 		return nil, err
 	}
-	p, card, err := c.holder(in.Data.CertType, in.Data.CertNo, in.Data.Identifier)
+	p, card, err := w.holder(in.Data.CertType, in.Data.CertNo, in.Data.Identifier)
 	if err != nil {
 		return nil, err
 	}
@@ -21,15 +21,14 @@ func (c *Centre) person(r *nhsa.Request) (any, error) {
 	id, _ := settle.ParseIDNumber(p.IDNumber) //nolint:errcheck // a number without a valid check still has its birth date
 	age, sex := 0, "2"
 	if born := id.Birth(); born != 0 {
-		age = settle.DateOf(c.options.Clock()).Year() - born.Year()
+		age = settle.DateOf(w.options.Clock()).Year() - born.Year()
 	}
 	if digits := id.Reveal(); len(digits) == 18 && (digits[16]-'0')%2 == 1 {
 		sex = "1"
 	}
 	var balance settle.Fen
-	if a := c.accounts[p.PsnNo]; a != nil {
-		one, current, prior := a.usable()
-		balance = one + current + prior
+	if a := w.accounts.at(p.PsnNo); a != nil {
+		balance = a.free(w.heldElsewhere(p.PsnNo))
 	}
 	return map[string]any{
 		"baseinfo": map[string]any{

@@ -8,36 +8,36 @@ import (
 )
 
 // settle answers 2102 药店结算.
-func (c *Centre) settle(r *nhsa.Request) (any, error) {
+func (w *work) settle(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.SettleInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if err := in.Check(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
-	row, p, err := c.price(r, &in.Info)
+	row, p, err := w.price(r, &in.Info)
 	if err != nil {
 		return nil, err
 	}
-	serial := c.nextSerial()
-	row.SetlID, row.MdtrtID, row.At = c.setlID(serial), c.mdtrtID(serial), c.tick()
+	serial := w.nextSerial()
+	row.SetlID, row.MdtrtID, row.At = w.setlID(serial), w.mdtrtID(serial), w.tick()
 	for i := range in.Details {
 		d := &in.Details[i]
 		row.Lines = append(row.Lines, rowLine{d.Line, d.Code, d.ShopCode, d.Quantity, d.Price, d.Total})
 	}
-	if err := c.record(entry{Kind: entryBook, Row: row}); err != nil {
+	if err := w.record(entry{Kind: entryBook, Row: row}); err != nil {
 		return nil, err
 	}
-	return map[string]any{"setlinfo": c.setlinfo(row, p, &in.Info), "setldetail": c.setldetail(row), "detlcutinfo": cutinfo(&in)}, nil
+	return map[string]any{"setlinfo": w.setlinfo(row, p, &in.Info), "setldetail": w.setldetail(row), "detlcutinfo": cutinfo(&in)}, nil
 }
 
 // price works out a settlement without booking it.
-func (c *Centre) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, error) {
-	p, err := c.patient(info)
+func (w *work) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, error) {
+	p, err := w.patient(info)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,7 +45,7 @@ func (c *Centre) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, err
 	if err != nil {
 		return nil, nil, err
 	}
-	figures, pays := c.split(p.PsnNo, settle.DateOf(time.Time(info.Begin)), ask)
+	figures, pays := w.split(p.PsnNo, settle.DateOf(time.Time(info.Begin)), ask)
 	return &Row{
 		MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: p.PsnNo, Insurance: info.Insurance, Figures: figures, Pays: pays,
 		ClrType: clrPharmacy, MedType: info.MedType,
@@ -53,7 +53,7 @@ func (c *Centre) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, err
 }
 
 // quote answers 2101 药店预结算: the same figures, and nothing is booked.
-func (c *Centre) quote(r *nhsa.Request) (any, error) {
+func (w *work) quote(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.QuoteInput](r)
 	if err != nil {
 		return nil, err
@@ -62,23 +62,31 @@ func (c *Centre) quote(r *nhsa.Request) (any, error) {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	asked := in.Settlement()
-	row, p, err := c.price(r, &asked.Info)
+	row, p, err := w.price(r, &asked.Info)
 	if err != nil {
 		return nil, err
 	}
-	row.At = c.tick()
-	out := c.setlinfo(row, p, &asked.Info)
+	row.At = w.tick()
+	out := w.setlinfo(row, p, &asked.Info)
 	delete(out, "setl_id")
-	return map[string]any{"setlinfo": out, "setldetail": c.setldetail(row), "detlcutinfo": cutinfo(&asked)}, nil
+	return map[string]any{"setlinfo": out, "setldetail": w.setldetail(row), "detlcutinfo": cutinfo(&asked)}, nil
 }
 
 // patient is the person of a settlement, whose credential must be their own.
-func (c *Centre) patient(info *nhsa.DrugInfo) (*person, error) {
-	p := c.people[info.PsnNo]
+func (w *work) patient(info *nhsa.DrugInfo) (*person, error) {
+	w.fetchFamily(info.PsnNo, w.askHolder(info.CertType, info.CertNo)...)
+	p := w.people.at(info.PsnNo)
 	if p == nil {
 		return nil, refusal("[PERSON] 未查询到参保人员信息")
 	}
-	owner, card, err := c.holder(info.CertType, info.CertNo, "")
+	var owner *person
+	var card *settle.SnapshotCard
+	var err error
+	if info.CertType == settle.CredentialEvoucher.WireCode() {
+		owner, err = w.shownTo(info.CertNo)
+	} else {
+		owner, card, err = w.holder(info.CertType, info.CertNo, "")
+	}
 	if err != nil || owner.PsnNo != p.PsnNo {
 		return nil, refusal("[CARD] 人卡不一致：凭证不是患者本人的")
 	}
@@ -93,26 +101,26 @@ func (c *Centre) patient(info *nhsa.DrugInfo) (*person, error) {
 
 // want is what the sale asks the accounts for: what the till expects, or all of it where the till says nothing.
 func want(info *nhsa.DrugInfo) (wanted, error) {
-	w := wanted{total: settle.Fen(info.Total), own: settle.Fen(info.Total)}
+	ask := wanted{total: settle.Fen(info.Total), own: settle.Fen(info.Total)}
 	split, err := info.Expected()
 	if err != nil {
-		return w, refusal("[FORMAT] exp_content 不是 JSON")
+		return ask, refusal("[FORMAT] exp_content 不是 JSON")
 	}
 	if split != nil {
 		if split.Fund < 0 || split.Own < 0 || split.Shared < 0 || split.Cash < 0 {
-			return w, refusal("[FORMAT] exp_content 的金额不能为负")
+			return ask, refusal("[FORMAT] exp_content 的金额不能为负")
 		}
-		w.fund, w.own, w.shared = split.Fund, split.Own, split.Shared
+		ask.fund, ask.own, ask.shared, ask.accounts = split.Fund, split.Own, split.Shared, split.Accounts
 	}
 	if info.UseAccounts != "1" {
-		w.own, w.shared = 0, 0
+		ask.own, ask.shared, ask.accounts = 0, 0, nil
 	}
-	return w, nil
+	return ask, nil
 }
 
 // setlinfo is the settlement as the national table has it.
-func (c *Centre) setlinfo(row *Row, p *person, info *nhsa.DrugInfo) map[string]any {
-	out := c.amounts(row)
+func (w *work) setlinfo(row *Row, p *person, info *nhsa.DrugInfo) map[string]any {
+	out := w.amounts(row)
 	out["psn_no"], out["psn_name"], out["psn_cert_type"], out["certno"] = p.PsnNo, p.Name, "01", p.IDNumber
 	out["insutype"], out["psn_type"], out["cvlserv_flag"] = info.Insurance, personType(info.Insurance), "0"
 	out["mdtrt_cert_type"], out["med_type"] = info.CertType, info.MedType
@@ -126,16 +134,16 @@ func (c *Centre) setlinfo(row *Row, p *person, info *nhsa.DrugInfo) map[string]a
 
 // amounts are the members that a settlement and its cancellation name alike. The whole bill counts as within the
 // policy's scope: this centre has no catalogue of its own.
-func (c *Centre) amounts(row *Row) map[string]any {
+func (w *work) amounts(row *Row) map[string]any {
 	f := row.Figures
 	balance := settle.Fen(0)
-	if own := c.accounts[row.PsnNo]; own != nil {
+	if own := w.accounts.at(row.PsnNo); own != nil {
 		balance = own.total()
 	}
 	out := map[string]any{
-		"setl_id": row.SetlID, "mdtrt_id": row.MdtrtID, "setl_time": nhsa.Stamp(row.At), "clr_optins": c.options.Area,
+		"setl_id": row.SetlID, "mdtrt_id": row.MdtrtID, "setl_time": nhsa.Stamp(row.At), "clr_optins": w.options.Area,
 		"medins_setl_id": row.MsgID, "medfee_sumamt": nhsa.Amount(f.Total), "inscp_scp_amt": nhsa.Amount(f.Total),
-		"hifp_pay": nhsa.Amount(f.Fund), "pool_prop_selfpay": 0, "fund_pay_sumamt": nhsa.Amount(c.fundSum(f)),
+		"hifp_pay": nhsa.Amount(f.Fund), "pool_prop_selfpay": 0, "fund_pay_sumamt": nhsa.Amount(w.fundSum(f)),
 		"acct_pay": nhsa.Amount(f.Own + f.Shared), "acct_mulaid_pay": nhsa.Amount(f.Shared), "balc": nhsa.Amount(balance),
 	}
 	for _, none := range []string{
@@ -148,16 +156,16 @@ func (c *Centre) amounts(row *Row) map[string]any {
 }
 
 // fundSum is fund_pay_sumamt in this centre's manner.
-func (c *Centre) fundSum(f settle.Figures) settle.Fen {
-	if c.options.Manner.FundIncludesAccount {
+func (w *work) fundSum(f settle.Figures) settle.Fen {
+	if w.options.Manner.FundIncludesAccount {
 		return f.Fund + f.Own + f.Shared
 	}
 	return f.Fund
 }
 
-func (c *Centre) setldetail(row *Row) []any {
+func (w *work) setldetail(row *Row) []any {
 	rows := fundDetail(row)
-	if account := row.Figures.Own + row.Figures.Shared; c.options.Manner.FundIncludesAccount && account != 0 {
+	if account := row.Figures.Own + row.Figures.Shared; w.options.Manner.FundIncludesAccount && account != 0 {
 		rows = append(rows, map[string]any{
 			"fund_pay_type": "310200", "inscp_scp_amt": nhsa.Amount(row.Figures.Total), "crt_payb_lmt_amt": nhsa.Amount(account),
 			"fund_payamt": nhsa.Amount(account),

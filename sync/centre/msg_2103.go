@@ -6,27 +6,27 @@ import (
 )
 
 // cancel answers 2103 药店结算撤销 and 2208 门诊结算撤销 with a negative row of its own.
-func (c *Centre) cancel(r *nhsa.Request) (any, error) {
+func (w *work) cancel(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.CancelInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
-	original := c.bySetl[in.Data.SetlID]
+	original := w.rows.at(in.Data.SetlID)
 	cancels := map[string]string{nhsa.InfnoCancel: nhsa.InfnoSettle, nhsa.InfnoClinicCancel: nhsa.InfnoClinicSettle}
 	switch {
 	case original == nil, original.Infno != cancels[r.Infno], original.Undone, original.Cancels != "", original.Venue != r.Venue,
 		original.PsnNo != in.Data.PsnNo, original.MdtrtID != in.Data.MdtrtID:
 		return nil, refusal("[SETL] 未查询到结算记录")
-	case original.cancelled:
+	case original.Cancelled:
 		return nil, refusal("[SETL] 结算记录已撤销")
 	}
 	f := original.Figures
 	row := &Row{
-		SetlID: c.setlID(c.nextSerial()), MdtrtID: original.MdtrtID, MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: original.PsnNo,
-		Insurance: original.Insurance, At: c.tick(), Cancels: original.SetlID,
+		SetlID: w.setlID(w.nextSerial()), MdtrtID: original.MdtrtID, MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: original.PsnNo,
+		Insurance: original.Insurance, At: w.tick(), Cancels: original.SetlID,
 		ClrType: original.ClrType, MedType: original.MedType, Batch: original.Batch,
 		Figures: settle.Figures{Total: -f.Total, Fund: -f.Fund, Own: -f.Own, Shared: -f.Shared, Cash: -f.Cash},
 	}
@@ -34,10 +34,13 @@ func (c *Centre) cancel(r *nhsa.Request) (any, error) {
 		pay.Amount = -pay.Amount
 		row.Pays = append(row.Pays, pay)
 	}
-	if err := c.record(entry{Kind: entryBook, Row: row}); err != nil {
+	if err := w.record(entry{Kind: entryBook, Row: row}); err != nil {
 		return nil, err
 	}
-	out := c.amounts(row)
+	if err := w.keepFor(row, in.Gongji); err != nil {
+		return nil, err
+	}
+	out := w.amounts(row)
 	out["psn_pay"], out["cash_payamt"] = nhsa.Amount(row.Figures.Self()), nhsa.Amount(row.Figures.Cash)
-	return map[string]any{"setlinfo": out, "setldetail": c.setldetail(row)}, nil
+	return map[string]any{"setlinfo": out, "setldetail": w.setldetail(row)}, nil
 }

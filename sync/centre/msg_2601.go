@@ -7,15 +7,15 @@ import (
 )
 
 // reverse answers 2601 冲正交易. Its infcode is its whole answer.
-func (c *Centre) reverse(r *nhsa.Request) (any, error) {
+func (w *work) reverse(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.ReverseInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
-	row := c.byMsg[in.Data.Original]
+	row := w.rowUnder(in.Data.Original)
 	switch {
 	case row == nil, row.Venue != r.Venue, row.PsnNo != in.Data.PsnNo:
 		return nil, refusal("[2601-NOTFOUND] 未查询到原交易")
@@ -23,10 +23,10 @@ func (c *Centre) reverse(r *nhsa.Request) (any, error) {
 		return nil, refusal("[2601-NOTREVERSIBLE] 原交易编号不符")
 	case row.Undone:
 		return json.RawMessage("{}"), nil
-	case row.cancelled:
+	case row.Cancelled:
 		return nil, refusal("[2601-NOTREVERSIBLE] 原结算已撤销")
-	case row.Cancels != "" && !c.affordable(c.bySetl[row.Cancels].Pays):
+	case row.Cancels != "" && !w.affordable(w.rows.at(row.Cancels).Pays):
 		return nil, refusal("[2601-NOTREVERSIBLE] 账户余额已不足以恢复原结算")
 	}
-	return json.RawMessage("{}"), c.record(entry{Kind: entryUndo, MsgID: row.MsgID, By: r.MsgID})
+	return json.RawMessage("{}"), w.record(entry{Kind: entryUndo, MsgID: row.MsgID, By: r.MsgID})
 }

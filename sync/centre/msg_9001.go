@@ -7,7 +7,7 @@ import (
 )
 
 // signIn answers 9001 签到.
-func (c *Centre) signIn(r *nhsa.Request) (any, error) {
+func (w *work) signIn(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.SignInInput](r)
 	if err != nil {
 		return nil, err
@@ -18,8 +18,8 @@ func (c *Centre) signIn(r *nhsa.Request) (any, error) {
 	if in.SignIn.Operator != r.Operator {
 		return nil, refusal("[FORMAT] opter_no 与经办人不一致")
 	}
-	now := c.options.Clock()
-	number := fmt.Sprintf("%s%s%08d", c.options.Area, nhsa.CompactTime(now)[:14], c.nextSerial()%1e8)
-	c.signIns[r.Venue+"/"+r.Operator] = signIn{number, now}
+	now := w.options.Clock()
+	number := fmt.Sprintf("%s%s%08d", w.options.Area, nhsa.CompactTime(now)[:14], w.nextSerial()%1e8)
+	w.signIns.put(r.Venue+"/"+r.Operator, signIn{number, now})
 	return map[string]any{"signinoutb": map[string]any{"sign_time": nhsa.Stamp(now), "sign_no": number}}, nil
 }

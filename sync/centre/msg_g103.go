@@ -33,12 +33,12 @@ type request struct {
 }
 
 // askBinding answers G103. The same request id with the same content is the same request; its state is told again.
-func (c *Centre) askBinding(r *nhsa.Request) (any, error) {
+func (w *work) askBinding(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.BindingInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if err := in.Check(); err != nil {
@@ -49,58 +49,58 @@ func (c *Centre) askBinding(r *nhsa.Request) (any, error) {
 		return nil, err
 	}
 	now := &request{ID: in.Data.RequestID, Venue: r.Venue, MsgID: r.MsgID, Content: content, State: settle.RequestPending}
-	before := c.requests[r.Venue+"/"+in.Data.RequestID]
+	before := w.requests.at(r.Venue + "/" + in.Data.RequestID)
 	if before != nil {
 		if !bytes.Equal(before.Content, content) {
 			return nil, refusal("[REQUEST-CONFLICT] 申请编号已用于另一份申请")
 		}
 		if before.State != settle.RequestPending {
-			return c.requestAnswer(before)
+			return w.requestAnswer(before)
 		}
 		now.Asked, now.Serial = before.Asked, before.Serial
 	}
 	if now.Serial == 0 {
-		now.Serial = c.nextSerial()
+		now.Serial = w.nextSerial()
 	}
 	now.Asked++
-	if now.Asked > c.options.Desk.Pending {
-		if err := c.decideBinding(now, &in.Data); err != nil {
+	if now.Asked > w.options.Desk.Pending {
+		if err := w.decideBinding(now, &in.Data); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.record(entry{Kind: entryRequest, Request: now}); err != nil {
+	if err := w.record(entry{Kind: entryRequest, Request: now}); err != nil {
 		return nil, err
 	}
-	return c.requestAnswer(now)
+	return w.requestAnswer(now)
 }
 
 // decideBinding confirms or refuses a request and works out the bindings as they stand afterwards.
-func (c *Centre) decideBinding(now *request, ask *nhsa.BindingAsk) error {
+func (w *work) decideBinding(now *request, ask *nhsa.BindingAsk) error {
 	refuse := func(reason string) error { now.State, now.Reason = settle.RequestRefused, reason; return nil }
-	if c.options.Desk.Refuse != "" {
-		return refuse(c.options.Desk.Refuse)
+	if w.options.Desk.Refuse != "" {
+		return refuse(w.options.Desk.Refuse)
 	}
-	giver, beneficiary := c.people[ask.Giver], c.people[ask.Beneficiary]
+	giver, beneficiary := w.people.at(ask.Giver), w.people.at(ask.Beneficiary)
 	if giver == nil || beneficiary == nil {
 		return refuse("未查询到参保人员信息")
 	}
 	var changed []settle.SnapshotBinding
-	existing := c.bindingOf(ask)
+	existing := w.bindingOf(ask)
 	if ask.Action == string(settle.BindingBind) {
 		switch {
 		case existing != nil:
 			return refuse("双方已有共济绑定，不能重复绑定")
-		case c.accounts[ask.Giver] == nil:
+		case !w.accounts.has(ask.Giver):
 			return refuse("授权人没有个人账户")
 		case giver.Status.Locked() || beneficiary.Status.Locked():
 			return refuse("参保状态不能办理共济绑定")
 		}
-		changed = c.bind(now, ask)
+		changed = w.bind(now, ask)
 	} else {
 		if existing == nil {
 			return refuse("双方没有有效的共济绑定")
 		}
-		changed = c.alter(existing, ask)
+		changed = w.alter(existing, ask)
 	}
 	now.State, now.Binding = settle.RequestConfirmed, changed[0].ID
 	for _, b := range changed {
@@ -114,9 +114,9 @@ func (c *Centre) decideBinding(now *request, ask *nhsa.BindingAsk) error {
 }
 
 // bindingOf is the active binding that a request is about.
-func (c *Centre) bindingOf(ask *nhsa.BindingAsk) *binding {
-	for _, b := range c.bound[ask.Beneficiary] {
-		if b.Active && b.Giver == ask.Giver && b.Beneficiary == ask.Beneficiary && (ask.Binding == "" || ask.Binding == b.ID) {
+func (w *work) bindingOf(ask *nhsa.BindingAsk) *binding {
+	for _, b := range w.bindings.find("beneficiary", ask.Beneficiary) {
+		if b.Active && b.Giver == ask.Giver && (ask.Binding == "" || ask.Binding == b.ID) {
 			return b
 		}
 	}
@@ -124,10 +124,10 @@ func (c *Centre) bindingOf(ask *nhsa.BindingAsk) *binding {
 }
 
 // bind is the new binding first, then those whose rank it moves.
-func (c *Centre) bind(now *request, ask *nhsa.BindingAsk) []settle.SnapshotBinding {
-	today := settle.DateOf(c.options.Clock())
+func (w *work) bind(now *request, ask *nhsa.BindingAsk) []settle.SnapshotBinding {
+	today := settle.DateOf(w.options.Clock())
 	b := settle.SnapshotBinding{
-		ID: fmt.Sprintf("B-%s-%010d", c.options.Area, now.Serial), Giver: ask.Giver, Beneficiary: ask.Beneficiary,
+		ID: fmt.Sprintf("B-%s-%010d", w.options.Area, now.Serial), Giver: ask.Giver, Beneficiary: ask.Beneficiary,
 		Relation: settle.Relation(ask.Relation), BoundAt: today, ValidFrom: today, Mode: settle.Direct, LimitAll: true, Active: true,
 	}
 	if ask.ValidFrom != nil {
@@ -139,17 +139,17 @@ func (c *Centre) bind(now *request, ask *nhsa.BindingAsk) []settle.SnapshotBindi
 	if ask.Limit != nil {
 		b.Limit, b.LimitAll = settle.CapOf(ask.Limit.Amount), ask.Limit.Scope == "all"
 	}
-	return c.ranked(b, ask.Rank)
+	return w.ranked(b, ask.Rank)
 }
 
 // alter is an existing binding as a request wants it, then those whose rank it moves.
-func (c *Centre) alter(existing *binding, ask *nhsa.BindingAsk) []settle.SnapshotBinding {
+func (w *work) alter(existing *binding, ask *nhsa.BindingAsk) []settle.SnapshotBinding {
 	b := existing.SnapshotBinding
 	switch settle.BindingAction(ask.Action) {
 	case settle.BindingUnbind:
 		b.Active = false
 	case settle.BindingReorder:
-		return c.ranked(b, ask.Rank)
+		return w.ranked(b, ask.Rank)
 	case settle.BindingLimit:
 		b.Limit = settle.Cap{}
 		if ask.Limit != nil {
@@ -160,10 +160,10 @@ func (c *Centre) alter(existing *binding, ask *nhsa.BindingAsk) []settle.Snapsho
 }
 
 // ranked puts a binding at a place among the beneficiary's givers (0: the last) and numbers them anew from 1.
-func (c *Centre) ranked(b settle.SnapshotBinding, rank int) []settle.SnapshotBinding {
+func (w *work) ranked(b settle.SnapshotBinding, rank int) []settle.SnapshotBinding {
 	var others []settle.SnapshotBinding
-	for _, other := range c.bound[b.Beneficiary] {
-		if other.Active && other.Beneficiary == b.Beneficiary && other.ID != b.ID {
+	for _, other := range w.bindings.find("beneficiary", b.Beneficiary) {
+		if other.Active && other.ID != b.ID {
 			others = append(others, other.SnapshotBinding)
 		}
 	}
@@ -190,7 +190,7 @@ func (c *Centre) ranked(b settle.SnapshotBinding, rank int) []settle.SnapshotBin
 }
 
 // request takes a journalled request in.
-func (c *Centre) takeRequest(r *request) error {
+func (w *work) takeRequest(r *request) error {
 	var s settle.Snapshot
 	for _, raw := range r.Bindings {
 		b, err := feed.DecodeBinding(raw)
@@ -199,19 +199,19 @@ func (c *Centre) takeRequest(r *request) error {
 		}
 		s.Bindings = append(s.Bindings, b)
 	}
-	if err := c.complete(&s); err != nil {
+	if err := w.complete(&s); err != nil {
 		return err
 	}
-	c.seed(s)
-	c.requests[r.Venue+"/"+r.ID] = r
-	c.used[r.MsgID] = true
-	c.serial = max(c.serial, r.Serial)
+	w.seed(s)
+	w.requests.put(r.Venue+"/"+r.ID, r)
+	w.used.put(r.MsgID, true)
+	w.serial = max(w.serial, r.Serial)
 	return nil
 }
 
-func (c *Centre) requestAnswer(r *request) (any, error) {
+func (w *work) requestAnswer(r *request) (any, error) {
 	out := nhsa.BindingAnswer{Binding: json.RawMessage("null"), State: r.State, Reason: r.Reason}
-	if b := c.bindings[r.Binding]; b != nil {
+	if b := w.bindings.at(r.Binding); b != nil {
 		encoded, err := feed.EncodeBinding(b.SnapshotBinding)
 		if err != nil {
 			return nil, err

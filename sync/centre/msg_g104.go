@@ -23,12 +23,12 @@ type premium struct {
 }
 
 // payPremium answers G104. One premium id is paid once and cancelled once, however often it is reported.
-func (c *Centre) payPremium(r *nhsa.Request) (any, error) {
+func (w *work) payPremium(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.PremiumInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if err := in.Check(); err != nil {
@@ -36,13 +36,13 @@ func (c *Centre) payPremium(r *nhsa.Request) (any, error) {
 	}
 	d := &in.Data
 	answer := nhsa.PremiumAnswer{PremiumID: d.PremiumID, State: settle.RequestConfirmed}
-	before := c.premiums[r.Venue+"/"+d.PremiumID]
+	before := w.premiums.at(r.Venue + "/" + d.PremiumID)
 	if before != nil && (before.Payer != d.Payer || before.Beneficiary != d.Beneficiary || before.Kind != d.Kind || before.Year != d.Year || before.Amount != d.Amount) {
 		return nil, refusal("[PREMIUM-CONFLICT] 代缴编号已用于另一笔代缴")
 	}
 	now := &premium{
 		ID: d.PremiumID, Venue: r.Venue, MsgID: r.MsgID, Payer: d.Payer, Beneficiary: d.Beneficiary, Kind: d.Kind, Year: d.Year,
-		Amount: d.Amount, At: c.tick(),
+		Amount: d.Amount, At: w.tick(),
 	}
 	switch {
 	case d.Action == nhsa.PremiumCancel && before == nil:
@@ -59,27 +59,28 @@ func (c *Centre) payPremium(r *nhsa.Request) (any, error) {
 		answer.State, answer.Reason = settle.RequestRefused, "这笔代缴已经撤销"
 		return answer, nil
 	default:
-		if answer.Reason = c.premiumFault(now); answer.Reason != "" {
+		if answer.Reason = w.premiumFault(now); answer.Reason != "" {
 			answer.State = settle.RequestRefused
 			return answer, nil
 		}
 	}
-	return answer, c.record(entry{Kind: entryPremium, Premium: now})
+	return answer, w.record(entry{Kind: entryPremium, Premium: now})
 }
 
 // premiumFault plans the pays, or says why there are none. The payer's account comes first, then the other givers of the
 // beneficiary by rank; a contribution has no cash part.
-func (c *Centre) premiumFault(now *premium) string {
-	payer, beneficiary := c.people[now.Payer], c.people[now.Beneficiary]
+func (w *work) premiumFault(now *premium) string {
+	w.fetchFamily(now.Beneficiary)
+	payer, beneficiary := w.people.at(now.Payer), w.people.at(now.Beneficiary)
 	if payer == nil || beneficiary == nil {
 		return "未查询到参保人员信息"
 	}
-	for _, other := range c.premiums {
-		if !other.Cancelled && other.Beneficiary == now.Beneficiary && other.Kind == now.Kind && other.Year == now.Year {
+	for _, other := range w.premiums.find("beneficiary", now.Beneficiary) {
+		if !other.Cancelled && other.Kind == now.Kind && other.Year == now.Year {
 			return "该年度保费已经缴过"
 		}
 	}
-	givers := c.givers(now.Beneficiary, settle.DateOf(now.At))
+	givers := w.givers(now.Beneficiary, settle.DateOf(now.At))
 	bound := false
 	left := now.Amount
 	for _, first := range []bool{true, false} {
@@ -88,8 +89,8 @@ func (c *Centre) premiumFault(now *premium) string {
 				continue
 			}
 			bound = bound || first
-			if from := c.accounts[b.Giver]; from != nil && from.Status == settle.StatusNormal {
-				taken := from.take(b.Giver, b.ID, min(left, c.left(b)), []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent})
+			if from := w.accounts.at(b.Giver); from != nil && from.Status == settle.StatusNormal {
+				taken := from.take(b.Giver, b.ID, min(left, w.left(b)), w.withheld(b), sharedPots)
 				now.Pays = append(now.Pays, taken...)
 				left -= sum(taken)
 			}
@@ -105,9 +106,9 @@ func (c *Centre) premiumFault(now *premium) string {
 }
 
 // takePremium takes a journalled payment or cancellation in.
-func (c *Centre) takePremium(p *premium) error {
+func (w *work) takePremium(p *premium) error {
 	for _, pay := range p.Pays {
-		if c.accounts[pay.PsnNo] == nil {
+		if !w.accounts.has(pay.PsnNo) {
 			return errStrangePay
 		}
 	}
@@ -115,11 +116,11 @@ func (c *Centre) takePremium(p *premium) error {
 	if p.Cancelled {
 		sign = -1
 	}
-	c.move(p.Pays, sign)
-	c.premiums[p.Venue+"/"+p.ID] = p
-	c.used[p.MsgID] = true
-	if p.At.After(c.last) {
-		c.last = p.At
+	w.move(p.Venue, "", p.Pays, sign)
+	w.premiums.put(p.Venue+"/"+p.ID, p)
+	w.used.put(p.MsgID, true)
+	if p.At.After(w.last) {
+		w.last = p.At
 	}
 	return nil
 }

@@ -2,37 +2,89 @@ package centre
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"gongji/settle"
 )
 
-// person, account and binding are what a snapshot says, with the number of their last change.
-type person struct {
-	settle.SnapshotPerson
-	change uint64
-}
+// person, account and binding are what a snapshot says.
+type person struct{ settle.SnapshotPerson }
 
-type account struct {
-	settle.SnapshotAccount
-	change uint64
-}
+type account struct{ settle.SnapshotAccount }
 
 type binding struct {
 	settle.SnapshotBinding
-	change uint64
+	Ended bool // by name: the delta names it as ended
 }
 
-func (c *Centre) changed() uint64 {
-	c.change++
-	return c.change
+// MarshalJSON writes a person for a Store. Dates that are not set are left out, since no date has no text.
+func (p *person) MarshalJSON() ([]byte, error) {
+	out := storedPerson{SnapshotPerson: p.SnapshotPerson}
+	for _, card := range p.Cards {
+		out.Cards = append(out.Cards, storedCard{card, card.Expires})
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (p *person) UnmarshalJSON(data []byte) error {
+	var in storedPerson
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	p.SnapshotPerson = in.SnapshotPerson
+	p.Cards = nil
+	for _, card := range in.Cards {
+		card.SnapshotCard.Expires = card.Expires
+		p.Cards = append(p.Cards, card.SnapshotCard)
+	}
+	return nil
+}
+
+// storedPerson and the others shadow the members that may be without a date.
+type storedPerson struct {
+	settle.SnapshotPerson
+	Cards []storedCard
+}
+
+type storedCard struct {
+	settle.SnapshotCard
+	Expires settle.Date `json:",omitzero"`
+}
+
+type storedBinding struct {
+	settle.SnapshotBinding
+	BoundAt, ValidFrom, ValidTo settle.Date `json:",omitzero"`
+	Ended                       bool        `json:",omitempty"`
+}
+
+// MarshalJSON writes a binding for a Store.
+func (b *binding) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedBinding{b.SnapshotBinding, b.BoundAt, b.ValidFrom, b.ValidTo, b.Ended})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (b *binding) UnmarshalJSON(data []byte) error {
+	var in storedBinding
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	b.SnapshotBinding, b.Ended = in.SnapshotBinding, in.Ended
+	b.SnapshotBinding.BoundAt, b.SnapshotBinding.ValidFrom, b.SnapshotBinding.ValidTo = in.BoundAt, in.ValidFrom, in.ValidTo
+	return nil
 }
 
 // complete checks that whoever a seed mentions is known from it or from before.
-func (c *Centre) complete(s *settle.Snapshot) error {
+func (w *work) complete(s *settle.Snapshot) error {
+	named := map[string]bool{}
+	for _, p := range s.People {
+		named[p.PsnNo] = true
+	}
 	known := func(psn string) bool {
-		return c.people[psn] != nil || slices.ContainsFunc(s.People, func(p settle.SnapshotPerson) bool { return p.PsnNo == psn })
+		return named[psn] || w.people.has(psn)
 	}
 	fault := &settle.Error{Code: settle.BadRequest}
 	miss := func(place string) {
@@ -49,7 +101,7 @@ func (c *Centre) complete(s *settle.Snapshot) error {
 		}
 	}
 	for i, b := range s.Bindings {
-		if before := c.bindings[b.ID]; before != nil && (before.Giver != b.Giver || before.Beneficiary != b.Beneficiary) {
+		if before := w.bindings.at(b.ID); before != nil && (before.Giver != b.Giver || before.Beneficiary != b.Beneficiary) {
 			fault.Fields = append(fault.Fields, settle.FieldFault{Field: fmt.Sprintf("bindings[%d].binding_id", i),
 				Message: "绑定编号已用于另外两个人", Detail: "is another pair's"})
 		}
@@ -60,49 +112,75 @@ func (c *Centre) complete(s *settle.Snapshot) error {
 	return nil
 }
 
+// touchPerson makes the next delta name a person.
+func (w *work) touchPerson(psn string) {
+	if w.people.has(psn) {
+		w.tell(changedPerson, psn)
+	}
+}
+
 // seed takes a snapshot in. People come first, so that a delta never names somebody it has not introduced.
-func (c *Centre) seed(s settle.Snapshot) {
+func (w *work) seed(s settle.Snapshot) {
 	for _, p := range s.People {
-		if before := c.people[p.PsnNo]; before != nil {
-			delete(c.byID, before.IDNumber)
-			for _, card := range before.Cards {
-				delete(c.byCard, card.Number)
-			}
+		if before := w.people.at(p.PsnNo); before != nil {
+			w.takeCards(before)
 		}
-		now := &person{p, c.changed()}
-		c.people[p.PsnNo], c.byID[p.IDNumber] = now, now
+		w.people.put(p.PsnNo, &person{p})
+		w.tell(changedPerson, p.PsnNo)
 		for _, card := range p.Cards {
-			c.byCard[card.Number] = now
+			w.cards.put(card.Number, p.PsnNo)
 		}
 	}
 	for _, a := range s.Accounts {
 		a.ContainsThrough = nil // it is written for the venue that asks
-		c.accounts[a.PsnNo] = &account{a, c.changed()}
+		a.Allowance, a.AllowanceUntil = 0, time.Time{}
+		w.accounts.put(a.PsnNo, &account{a})
+		w.tell(changedAccount, a.PsnNo)
 	}
 	for _, b := range s.Bindings {
-		if before := c.bindings[b.ID]; before != nil {
-			*before = binding{b, c.changed()}
-			continue
+		w.bindings.put(b.ID, &binding{SnapshotBinding: b})
+		w.tell(changedBinding, b.ID)
+	}
+	w.end(&s)
+}
+
+// takeCards forgets whose cards a person's are.
+func (w *work) takeCards(p *person) {
+	for _, card := range p.Cards {
+		if w.cards.at(card.Number) == p.PsnNo {
+			w.cards.drop(card.Number)
 		}
-		now := &binding{b, c.changed()}
-		c.bindings[b.ID] = now
-		c.bound[b.Giver] = append(c.bound[b.Giver], now)
-		c.bound[b.Beneficiary] = append(c.bound[b.Beneficiary], now)
 	}
 }
 
+// bound are the bindings in which a person gives or takes.
+func (w *work) bound(psn string) []*binding {
+	return append(w.bindings.find("giver", psn), w.bindings.find("beneficiary", psn)...)
+}
+
+// askHolder is what holder will look at.
+func (w *work) askHolder(certType, number string) []ask {
+	switch certType {
+	case "02":
+		return []ask{{w.people, "certno", []string{number}}}
+	case "03":
+		return []ask{{w.cards, "", []string{number}}}
+	}
+	return nil
+}
+
 // holder finds the person behind a credential.
-func (c *Centre) holder(certType, number, identifier string) (*person, *settle.SnapshotCard, error) {
+func (w *work) holder(certType, number, identifier string) (*person, *settle.SnapshotCard, error) {
 	switch certType {
 	case "01":
-		p, err := c.evoucher(number)
+		p, err := w.evoucher(number)
 		return p, nil, err
 	case "02":
-		if p := c.byID[number]; p != nil {
-			return p, nil, nil
+		if found := w.people.find("certno", number); len(found) > 0 {
+			return found[len(found)-1], nil, nil
 		}
 	case "03":
-		if p := c.byCard[number]; p != nil {
+		if p := w.people.at(w.cards.at(number)); p != nil {
 			for i := range p.Cards {
 				if card := &p.Cards[i]; card.Number == number && (identifier == "" || card.Identifier == identifier) {
 					return p, card, nil
@@ -114,10 +192,10 @@ func (c *Centre) holder(certType, number, identifier string) (*person, *settle.S
 }
 
 // givers are the standing bindings for a patient on a day, in paying order.
-func (c *Centre) givers(patient string, day settle.Date) []*binding {
+func (w *work) givers(patient string, day settle.Date) []*binding {
 	var list []*binding
-	for _, b := range c.bound[patient] {
-		if b.Beneficiary == patient && b.Active && b.ValidFrom <= day && (b.ValidTo == 0 || day <= b.ValidTo) {
+	for _, b := range w.bindings.find("beneficiary", patient) {
+		if b.Active && b.ValidFrom <= day && (b.ValidTo == 0 || day <= b.ValidTo) {
 			list = append(list, b)
 		}
 	}
@@ -127,21 +205,33 @@ func (c *Centre) givers(patient string, day settle.Date) []*binding {
 	return list
 }
 
-// usable is what an account can pay now from each pot, in fen. Frozen quotas lie on the balance, or on the prior pot
-// and then the current one.
-func (a *account) usable() (balance, current, prior settle.Fen) {
+// usable is what an account can pay now from each pot, in fen, with so much held for others. Held money and frozen quotas lie on the balance, or on the prior pot
+// and then the current one, and then the mutual account.
+func (a *account) usable(held settle.Fen) map[settle.Pot]settle.Fen {
+	held += a.Frozen
 	if a.Status.Locked() {
-		return 0, 0, 0
+		return nil
 	}
 	free := func(pot, held settle.Fen) settle.Fen { return max(0, pot-held) }
 	if !a.TwoPots {
-		return free(a.Balance, a.Frozen), 0, 0
+		return map[settle.Pot]settle.Fen{settle.PotBalance: free(a.Balance, held)}
 	}
-	return 0, free(a.Current, max(0, a.Frozen-a.Prior)), free(a.Prior, a.Frozen)
+	return map[settle.Pot]settle.Fen{
+		settle.PotPrior: free(a.Prior, held), settle.PotCurrent: free(a.Current, max(0, held-a.Prior)),
+		settle.PotMutual: free(a.Mutual, max(0, held-a.Prior-a.Current)),
+	}
+}
+
+// free is what an account can pay now from all pots, in fen, with so much held for others.
+func (a *account) free(held settle.Fen) (sum settle.Fen) {
+	for _, amount := range a.usable(held) {
+		sum += amount
+	}
+	return sum
 }
 
 // total is all the money in an account.
-func (a *account) total() settle.Fen { return a.Balance + a.Current + a.Prior }
+func (a *account) total() settle.Fen { return a.Balance + a.Current + a.Prior + a.Mutual }
 
 // pot is the place of a pot's money.
 func (a *account) pot(pot settle.Pot) *settle.Fen {
@@ -150,6 +240,8 @@ func (a *account) pot(pot settle.Pot) *settle.Fen {
 		return &a.Current
 	case settle.PotPrior:
 		return &a.Prior
+	case settle.PotMutual:
+		return &a.Mutual
 	}
 	return &a.Balance
 }

@@ -9,21 +9,21 @@ import (
 )
 
 // signOut answers 9002 签退.
-func (c *Centre) signOut(r *nhsa.Request) (any, error) {
+func (w *work) signOut(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.SignOutInput](r)
 	if err != nil {
 		return nil, err
 	}
 	key := r.Venue + "/" + in.SignOut.Operator
-	if have := c.signIns[key]; have.number == "" || have.number != in.SignOut.SignNo {
+	if have := w.signIns.at(key); have.Number == "" || have.Number != in.SignOut.SignNo {
 		return nil, refusal("[SIGNIN] 没有这个签到流水号")
 	}
-	delete(c.signIns, key)
-	return map[string]any{"signoutoutb": map[string]any{"sign_time": nhsa.Stamp(c.options.Clock())}}, nil
+	w.signIns.drop(key)
+	return map[string]any{"signoutoutb": map[string]any{"sign_time": nhsa.Stamp(w.options.Clock())}}, nil
 }
 
 // institution answers 1201 医药机构信息获取. This centre knows the venue that asks and no other.
-func (c *Centre) institution(r *nhsa.Request) (any, error) {
+func (w *work) institution(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.InstitutionInput](r)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ var dictionaries = map[string][][2]string{
 }
 
 // dictionary answers 1901 字典表查询.
-func (c *Centre) dictionary(r *nhsa.Request) (any, error) {
+func (w *work) dictionary(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.DictionaryInput](r)
 	if err != nil {
 		return nil, err
@@ -71,12 +71,12 @@ func (c *Centre) dictionary(r *nhsa.Request) (any, error) {
 }
 
 // benefit answers 2001 人员待遇享受检查.
-func (c *Centre) benefit(r *nhsa.Request) (any, error) {
+func (w *work) benefit(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.BenefitInput](r)
 	if err != nil {
 		return nil, err
 	}
-	p := c.people[in.Data.PsnNo]
+	p := w.people.at(in.Data.PsnNo)
 	if p == nil || p.Insurance != in.Data.Insurance {
 		return nil, refusal("[PERSON] 未查询到参保人员信息")
 	}
@@ -94,8 +94,11 @@ func (c *Centre) benefit(r *nhsa.Request) (any, error) {
 	}}}, nil
 }
 
+// maxYears is how many years 5201 looks through at most.
+const maxYears = 20
+
 // listVisits answers 5201 就诊信息查询.
-func (c *Centre) listVisits(r *nhsa.Request) (any, error) {
+func (w *work) listVisits(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.VisitsInput](r)
 	if err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func (c *Centre) listVisits(r *nhsa.Request) (any, error) {
 	list := []any{}
 	seen := map[string]bool{}
 	add := func(id, psn, insurance, medType, no string, at time.Time) {
-		if seen[id] || psn != q.PsnNo || q.MdtrtID != "" && q.MdtrtID != id || medType != q.MedType ||
+		if seen[id] || psn != q.PsnNo || q.MdtrtID != "" && q.MdtrtID != id || medType != "" && medType != q.MedType ||
 			at.Before(time.Time(q.Begin)) || at.After(time.Time(q.End).Add(time.Second)) {
 			return
 		}
@@ -113,22 +116,25 @@ func (c *Centre) listVisits(r *nhsa.Request) (any, error) {
 			"mdtrt_id": id, "psn_no": psn, "insutype": insurance, "med_type": medType, "ipt_otp_no": no, "begntime": nhsa.Stamp(at), "endtime": nhsa.Stamp(at),
 		})
 	}
-	for _, v := range c.visits {
+	for _, v := range w.visits.find("person", q.PsnNo) {
 		if v.Venue == r.Venue && !v.Cancelled {
 			add(v.MdtrtID, v.PsnNo, v.Insurance, v.MedType, v.VisitNo, v.Begin)
 		}
 	}
-	for _, row := range c.rows {
-		if row.Venue == r.Venue && !row.Undone {
-			add(row.MdtrtID, row.PsnNo, row.Insurance, row.MedType, "", row.At)
+	begin, end := settle.DateOf(time.Time(q.Begin)), settle.DateOf(time.Time(q.End))
+	for year := begin.Year(); year <= min(end.Year(), begin.Year()+maxYears); year++ {
+		for _, row := range w.rows.find("person_year", personYear(q.PsnNo, settle.Date(year*10000))) {
+			if row.Venue == r.Venue && !row.Undone {
+				add(row.MdtrtID, row.PsnNo, row.Insurance, row.MedType, "", row.At)
+			}
 		}
 	}
 	return map[string]any{"mdtrtinfo": list}, nil
 }
 
 // rowOf is a row of the venue that counts.
-func (c *Centre) rowOf(r *nhsa.Request, psnNo, setlID, mdtrtID string) (*Row, error) {
-	row := c.bySetl[setlID]
+func (w *work) rowOf(r *nhsa.Request, psnNo, setlID, mdtrtID string) (*Row, error) {
+	row := w.rows.at(setlID)
 	if row == nil || row.Undone || row.Venue != r.Venue || row.PsnNo != psnNo || row.MdtrtID != mdtrtID {
 		return nil, refusal("[SETL] 未查询到结算记录")
 	}
@@ -136,17 +142,20 @@ func (c *Centre) rowOf(r *nhsa.Request, psnNo, setlID, mdtrtID string) (*Row, er
 }
 
 // settlement answers 5203 结算信息查询.
-func (c *Centre) settlement(r *nhsa.Request) (any, error) {
+func (w *work) settlement(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.SettlementInput](r)
 	if err != nil {
 		return nil, err
 	}
-	row, err := c.rowOf(r, in.Data.PsnNo, in.Data.SetlID, in.Data.MdtrtID)
+	row, err := w.rowOf(r, in.Data.PsnNo, in.Data.SetlID, in.Data.MdtrtID)
 	if err != nil {
 		return nil, err
 	}
-	out := c.amounts(row)
-	p := c.people[row.PsnNo]
+	out := w.amounts(row)
+	p := w.people.at(row.PsnNo)
+	if p == nil {
+		return nil, refusal("[PERSON] 未查询到参保人员信息")
+	}
 	out["psn_no"], out["psn_name"], out["psn_cert_type"], out["certno"] = p.PsnNo, p.Name, "01", p.IDNumber
 	out["insutype"], out["med_type"], out["clr_type"], out["fixmedins_code"] = row.Insurance, row.MedType, row.clrType(), row.Venue
 	out["psn_pay"], out["cash_payamt"], out["refd_setl_flag"] = nhsa.Amount(row.Figures.Self()), nhsa.Amount(row.Figures.Cash), "0"
@@ -154,16 +163,16 @@ func (c *Centre) settlement(r *nhsa.Request) (any, error) {
 		out["refd_setl_flag"] = "1"
 	}
 	out["year"] = settle.DateOf(row.At).Year()
-	return map[string]any{"setlinfo": out, "setldetail": c.setldetail(row)}, nil
+	return map[string]any{"setlinfo": out, "setldetail": w.setldetail(row)}, nil
 }
 
 // settledLines answers 5204 费用明细查询.
-func (c *Centre) settledLines(r *nhsa.Request) (any, error) {
+func (w *work) settledLines(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.SettledLinesInput](r)
 	if err != nil {
 		return nil, err
 	}
-	row, err := c.rowOf(r, in.Data.PsnNo, in.Data.SetlID, in.Data.MdtrtID)
+	row, err := w.rowOf(r, in.Data.PsnNo, in.Data.SetlID, in.Data.MdtrtID)
 	if err != nil {
 		return nil, err
 	}

@@ -23,29 +23,11 @@ const keySize = 32
 
 var errClear = errors.New("is in clear: it was written by an older version; move the folder away and seed the centre anew")
 
-// openSealer reads the key from the folder's keys/centre.key, or makes one where there is no journal yet. A key that
-// others may read, or that is missing beside a journal, is an error.
+// openSealer is the sealer of a folder's journal.
 func openSealer(dir string, fresh bool) (*sealer, error) {
-	file := filepath.Join(dir, "keys", "centre.key")
-	key, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, os.ErrNotExist) && fresh:
-		key, err = makeKey(file)
-	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("the journal's key %s is missing; without it the journal cannot be read", file)
-	}
+	key, err := OpenKey(dir, fresh)
 	if err != nil {
-		return nil, fmt.Errorf("the journal's key: %w", err)
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, fmt.Errorf("the journal's key: %w", err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the journal's key %s may be read by others; it must have mode 0600", file)
-	}
-	if len(key) != keySize {
-		return nil, fmt.Errorf("the journal's key %s does not have %d bytes", file, keySize)
+		return nil, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -53,6 +35,33 @@ func openSealer(dir string, fresh bool) (*sealer, error) {
 	}
 	aead, err := cipher.NewGCM(block)
 	return &sealer{aead}, err
+}
+
+// OpenKey reads the key of a book, 32 bytes, from the folder's keys/centre.key, or makes one where the book is fresh. A key
+// that others may read, or that is missing beside a book that is there, is an error.
+func OpenKey(dir string, fresh bool) ([]byte, error) {
+	file := filepath.Join(dir, "keys", "centre.key")
+	key, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && fresh:
+		key, err = makeKey(file)
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("the book's key %s is missing; without it the book cannot be read", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the book's key: %w", err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("the book's key: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the book's key %s may be read by others; it must have mode 0600", file)
+	}
+	if len(key) != keySize {
+		return nil, fmt.Errorf("the book's key %s does not have %d bytes", file, keySize)
+	}
+	return key, nil
 }
 
 // makeKey writes a new key, on disk before anything is sealed with it.

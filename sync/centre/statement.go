@@ -8,11 +8,17 @@ import (
 	"gongji/sync/nhsa"
 )
 
-// file is an uploaded file or a result, in memory until it ends. A restart loses them, and the venue uploads again.
+// file is an uploaded file or a result until it ends. In memory a restart loses them, and the venue uploads again.
 type file struct {
-	name, venue string
-	data        []byte
-	until       time.Time
+	Name  string    `json:"name"`
+	Venue string    `json:"venue"`
+	Until time.Time `json:"until"`
+}
+
+// content is what is in a file.
+type content struct {
+	Data  []byte    `json:"data"`
+	Until time.Time `json:"until"`
 }
 
 // rawFile is an answer that is no envelope.
@@ -21,35 +27,38 @@ type rawFile []byte
 // Limits of the files that are kept.
 const (
 	fileLife = 24 * time.Hour
-	maxFiles = 256
+	maxFiles = 64 // of one venue
 )
 
-func (c *Centre) keepFile(venue, name string, data []byte) (map[string]any, error) {
-	now := c.options.Clock()
-	for no, f := range c.files {
-		if !f.until.After(now) {
-			delete(c.files, no)
+func (w *work) keepFile(venue, name string, data []byte) (map[string]any, error) {
+	now := w.options.Clock()
+	kept := 0
+	for _, f := range w.files.find("venue", venue) {
+		if f.Until.After(now) {
+			kept++
 		}
 	}
-	if len(c.files) >= maxFiles {
+	if kept >= maxFiles {
 		return nil, refusal("[FILE] 文件太多，请稍后再传")
 	}
-	no := fmt.Sprintf("F%s%012d", c.options.Area, c.nextSerial())
-	f := &file{name, venue, data, now.Add(fileLife)}
-	c.files[no] = f
-	return map[string]any{"file_qury_no": no, "filename": name, "fixmedins_code": venue, "dld_endtime": nhsa.Stamp(f.until)}, nil
+	no := fmt.Sprintf("F%s%012d", w.options.Area, w.nextSerial())
+	f := file{name, venue, now.Add(fileLife)}
+	w.files.put(no, f)
+	w.contents.put(no, content{data, f.Until})
+	return map[string]any{"file_qury_no": no, "filename": name, "fixmedins_code": venue, "dld_endtime": nhsa.Stamp(f.Until)}, nil
 }
 
-func (c *Centre) fileOf(no, venue string) (*file, error) {
-	f := c.files[no]
-	if f == nil || f.venue != venue || !f.until.After(c.options.Clock()) {
-		return nil, refusal("[FILE] 文件不存在或已过期")
+// fileOf is a file of the venue; the refusal does not say whether it is another's.
+func (w *work) fileOf(no, venue string) (file, []byte, error) {
+	f, there := w.files.get(no)
+	if !there || f.Venue != venue || !f.Until.After(w.options.Clock()) {
+		return file{}, nil, refusal("[FILE] 文件不存在或已过期")
 	}
-	return f, nil
+	return f, w.contents.at(no).Data, nil
 }
 
 // upload answers 9101 文件上传.
-func (c *Centre) upload(r *nhsa.Request) (any, error) {
+func (w *work) upload(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.UploadInput](r)
 	if err != nil {
 		return nil, err
@@ -57,27 +66,26 @@ func (c *Centre) upload(r *nhsa.Request) (any, error) {
 	if _, _, err := in.Data.Input(); err != nil || in.Data.Venue != r.Venue {
 		return nil, refusal("[FORMAT] 文件、文件名或机构编号不合规范")
 	}
-	return c.keepFile(r.Venue, in.Data.Name, in.Data.File)
+	return w.keepFile(r.Venue, in.Data.Name, in.Data.File)
 }
 
 // download answers 9102 文件下载 with the file itself.
-func (c *Centre) download(r *nhsa.Request) (any, error) {
+func (w *work) download(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.DownloadInput](r)
 	if err != nil {
 		return nil, err
 	}
-	f, err := c.fileOf(in.Data.FileNo, r.Venue)
-	if err != nil || f.name != in.Data.Name {
+	f, data, err := w.fileOf(in.Data.FileNo, r.Venue)
+	if err != nil || f.Name != in.Data.Name {
 		return nil, refusal("[FILE] 文件不存在或已过期")
 	}
-	return rawFile(f.data), nil
+	return rawFile(data), nil
 }
 
 // rowsOf are the venue's rows that count, by the centre's setl_time. Empty insurance or type: any.
-func (c *Centre) rowsOf(venue, insurance, clrType string, begin, end settle.Date) (rows []*Row) {
-	for _, row := range c.rows {
-		day := settle.DateOf(row.At)
-		if row.Venue == venue && !row.Undone && day >= begin && day <= end &&
+func (w *work) rowsOf(venue, insurance, clrType string, begin, end settle.Date) (rows []*Row) {
+	for _, row := range w.rows.between("venue_day", venueDay(venue, begin), venueDay(venue, end), 0) {
+		if !row.Undone &&
 			(insurance == "" || row.Insurance == insurance) && (clrType == "" || row.clrType() == clrType) {
 			rows = append(rows, row)
 		}
@@ -86,16 +94,16 @@ func (c *Centre) rowsOf(venue, insurance, clrType string, begin, end settle.Date
 }
 
 // totals answers 3201 对总账.
-func (c *Centre) totals(r *nhsa.Request) (any, error) {
+func (w *work) totals(r *nhsa.Request) (any, error) {
 	asked, told, err := nhsa.ReadTotals(r.Input)
 	if err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	var mine nhsa.Totals
-	if asked.Office == c.options.Area {
-		for _, row := range c.rowsOf(r.Venue, asked.Insurance, asked.ClrType, asked.Begin, asked.End) {
+	if asked.Office == w.options.Area {
+		for _, row := range w.rowsOf(r.Venue, asked.Insurance, asked.ClrType, asked.Begin, asked.End) {
 			mine.Total += row.Figures.Total
-			mine.Fund += c.fundSum(row.Figures)
+			mine.Fund += w.fundSum(row.Figures)
 			mine.Account += row.Figures.Own + row.Figures.Shared
 			mine.Cash += row.Figures.Cash
 			mine.Count++
@@ -118,7 +126,7 @@ func (c *Centre) totals(r *nhsa.Request) (any, error) {
 }
 
 // details answers 3202 对明细账: the result has a row for each row of either side.
-func (c *Centre) details(r *nhsa.Request) (any, error) {
+func (w *work) details(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.CheckDetailsInput](r)
 	if err != nil {
 		return nil, err
@@ -126,11 +134,11 @@ func (c *Centre) details(r *nhsa.Request) (any, error) {
 	if _, _, err := in.Data.Input(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
-	uploaded, err := c.fileOf(in.Data.FileNo, r.Venue)
+	_, uploaded, err := w.fileOf(in.Data.FileNo, r.Venue)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := nhsa.DecodeStatement(uploaded.data)
+	theirs, err := nhsa.DecodeStatement(uploaded)
 	if err != nil {
 		return nil, refusal("[FILE] 明细文件读不懂：" + err.Error())
 	}
@@ -138,19 +146,19 @@ func (c *Centre) details(r *nhsa.Request) (any, error) {
 		return nil, refusal("[FILE] 明细文件的笔数与报文不符")
 	}
 	var mine []*Row
-	if in.Data.Office == c.options.Area {
-		mine = c.rowsOf(r.Venue, "", in.Data.ClrType, in.Data.Begin, in.Data.End)
+	if in.Data.Office == w.options.Area {
+		mine = w.rowsOf(r.Venue, "", in.Data.ClrType, in.Data.Begin, in.Data.End)
 	}
 	d := nhsa.DefaultDialect()
-	data, err := nhsa.EncodeResults("result.txt", c.compare(mine, theirs), &d)
+	data, err := nhsa.EncodeResults("result.txt", w.compare(mine, theirs), &d)
 	if err != nil {
 		return nil, err
 	}
-	info, err := c.keepFile(r.Venue, "result.zip", data)
+	info, err := w.keepFile(r.Venue, "result.zip", data)
 	return map[string]any{"fileinfo": info}, err
 }
 
-func (c *Centre) compare(mine []*Row, theirs []nhsa.StatementRow) (results []nhsa.ResultRow) {
+func (w *work) compare(mine []*Row, theirs []nhsa.StatementRow) (results []nhsa.ResultRow) {
 	have := make(map[string]nhsa.StatementRow, len(theirs))
 	for _, row := range theirs {
 		have[row.SetlID] = row
@@ -159,7 +167,7 @@ func (c *Centre) compare(mine []*Row, theirs []nhsa.StatementRow) (results []nhs
 		f := row.Figures
 		result := nhsa.ResultRow{
 			PsnNo: row.PsnNo, MdtrtID: row.MdtrtID, SetlID: row.SetlID, MsgID: row.MsgID, Result: nhsa.ResultEqual, Refund: row.Cancels != "",
-			Total: f.Total, Fund: c.fundSum(f), Account: f.Own + f.Shared,
+			Total: f.Total, Fund: w.fundSum(f), Account: f.Own + f.Shared,
 		}
 		their, there := have[row.SetlID]
 		delete(have, row.SetlID)
@@ -182,28 +190,28 @@ func (c *Centre) compare(mine []*Row, theirs []nhsa.StatementRow) (results []nhs
 }
 
 // clearing answers 3203 清算申请. A month is claimed once for each clearing type.
-func (c *Centre) clearing(r *nhsa.Request) (any, error) {
+func (w *work) clearing(r *nhsa.Request) (any, error) {
 	in, err := input[nhsa.ClearingInput](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.booking(r); err != nil {
+	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Data.Input(); err != nil {
 		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	key := r.Venue + "/" + in.Data.Month + "/" + in.Data.ClrType
-	if c.claims[key] {
+	if w.claims.has(key) {
 		return nil, refusal("[CLEARING] 该月已申请清算")
 	}
 	var total settle.Fen
-	for _, row := range c.rowsOf(r.Venue, "", in.Data.ClrType, in.Data.Begin, in.Data.End) {
+	for _, row := range w.rowsOf(r.Venue, "", in.Data.ClrType, in.Data.Begin, in.Data.End) {
 		total += row.Figures.Total
 	}
 	if total != settle.Fen(in.Data.Total) {
 		return nil, refusal("[CLEARING] 医疗费总额与中心不符，请先对账")
 	}
-	event := fmt.Sprintf("E%s%012d", c.options.Area, c.nextSerial())
-	return map[string]any{"result": map[string]any{"clr_appy_evt_id": event}}, c.keepNotes(r, &notes{Claims: []string{key}})
+	event := fmt.Sprintf("E%s%012d", w.options.Area, w.nextSerial())
+	return map[string]any{"result": map[string]any{"clr_appy_evt_id": event}}, w.keepNotes(r, &notes{Claims: []string{key}})
 }

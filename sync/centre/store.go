@@ -26,6 +26,9 @@ type entry struct {
 	Premium *premium `json:"premium,omitempty"`
 	Visit   *visit   `json:"visit,omitempty"`
 	Notes   *notes   `json:"notes,omitempty"`
+
+	Grants   []grant   `json:"grants,omitempty"`
+	Releases []release `json:"releases,omitempty"`
 }
 
 const (
@@ -35,72 +38,80 @@ const (
 
 	entryRequest = "request"
 	entryPremium = "premium"
-	entryVisit   = "visit" // a visit as it stands now
-	entryNotes   = "notes" // what is noted without money: trace codes, item codes, claims
+	entryVisit   = "visit"   // a visit as it stands now
+	entryGrant   = "grant"   // allowances that were granted
+	entryRelease = "release" // allowances that were returned, or are over
+	entryNotes   = "notes"   // what is noted without money: trace codes, item codes, claims
 )
 
 // record writes an entry to the journal and then does it. After a journal that cannot be written nothing more is
 // booked: the line may be on disk or not, and only a restart can tell.
-func (c *Centre) record(e entry) error {
-	if c.broken != nil {
-		return c.broken
+func (w *work) record(e entry) error {
+	if w.broken != nil {
+		return w.broken
 	}
-	if c.phantom {
+	if w.phantom {
 		return nil
 	}
-	if c.options.Journal != nil {
-		if err := c.options.Journal.append(e); err != nil {
-			c.broken = fmt.Errorf("the journal could not be written; restart after clearing the cause: %w", err)
-			return c.broken
+	if w.journal != nil {
+		if err := w.journal.append(e); err != nil {
+			w.broken = fmt.Errorf("the journal could not be written; restart after clearing the cause: %w", err)
+			return w.broken
 		}
 	}
-	return c.apply(e)
+	return w.apply(e)
 }
 
 // apply does an entry, now or in a replay.
-func (c *Centre) apply(e entry) error {
+func (w *work) apply(e entry) error {
 	switch e.Kind {
 	case entrySeed:
 		snapshot, err := feed.DecodeSnapshot(e.Seed)
 		if err != nil {
 			return err
 		}
-		if err := c.complete(&snapshot); err != nil {
+		if err := w.complete(&snapshot); err != nil {
 			return err
 		}
-		c.seed(snapshot)
+		w.seed(snapshot)
 		return nil
 	case entryBook:
 		if e.Row == nil {
 			return errors.New("a booking without a row")
 		}
-		return c.book(e.Row)
+		return w.book(e.Row)
 	case entryUndo:
-		return c.undo(e.MsgID, e.By)
+		return w.undo(e.MsgID, e.By)
 	case entryRequest:
 		if e.Request == nil {
 			return errors.New("a request without content")
 		}
-		return c.takeRequest(e.Request)
+		return w.takeRequest(e.Request)
 	case entryPremium:
 		if e.Premium == nil {
 			return errors.New("a premium without content")
 		}
-		return c.takePremium(e.Premium)
+		return w.takePremium(e.Premium)
 	case entryVisit:
 		if e.Visit == nil {
 			return errors.New("a visit without content")
 		}
-		c.used[e.MsgID] = true
-		c.visits[e.Visit.MdtrtID] = e.Visit
-		c.serial = max(c.serial, serialOf(e.Visit.MdtrtID))
+		w.used.put(e.MsgID, true)
+		w.visits.put(e.Visit.MdtrtID, e.Visit)
+		w.serial = max(w.serial, serialOf(e.Visit.MdtrtID))
+		return nil
+	case entryGrant:
+		w.takeGrants(e.Grants)
+		return nil
+	case entryRelease:
+		w.takeReleases(e.Releases)
 		return nil
 	case entryNotes:
 		if e.Notes == nil {
 			return errors.New("notes without content")
 		}
-		c.used[e.MsgID] = true
-		c.note(e.Notes)
+		w.used.put(e.MsgID, true)
+		w.note(e.Notes)
 		return nil
 	}
 	return fmt.Errorf("entry of unknown kind %q", e.Kind)
@@ -166,7 +177,7 @@ func (j *Journal) append(e entry) error {
 
 // replay does all entries again. A last line without its end was never answered and is cut off; any other damage is an
 // error that names the line.
-func (j *Journal) replay(c *Centre) error {
+func (j *Journal) replay(w *work) error {
 	if _, err := j.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -176,7 +187,7 @@ func (j *Journal) replay(c *Centre) error {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			if len(line) > 0 {
-				c.options.Logger.Warn("the journal's last line is torn and was never answered; it is cut off", "line", number)
+				w.options.Logger.Warn("the journal's last line is torn and was never answered; it is cut off", "line", number)
 			}
 			break
 		}
@@ -191,7 +202,7 @@ func (j *Journal) replay(c *Centre) error {
 		if err := json.Unmarshal(clear, &e); err != nil {
 			return fmt.Errorf("journal line %d is damaged", number)
 		}
-		if err := c.apply(e); err != nil {
+		if err := w.apply(e); err != nil {
 			return fmt.Errorf("journal line %d: %w", number, err)
 		}
 		whole += int64(len(line))

@@ -14,6 +14,13 @@
 //
 // # Decisions
 //
-// A delta page is applied as it comes, since its cursor makes the rest resumable. The pages of a full snapshot are
-// gathered and applied as one, for whatever a full snapshot does not name is ended, and half of one names too little.
+// A delta page is applied as it comes, since its cursor makes the rest resumable. The pages of a full snapshot count as
+// one, for whatever a full snapshot does not name is ended, and half of one names too little: they are gathered in the
+// store ([BulkStore]), page by page, and made to count by the last. Files of any size go the same way ([Importer.ApplyFile]):
+// read as a stream, once to check them and once into the store, and never held in memory.
+//
+// An allowance is given back in the ledger before the centre hears of it (G105), so that a message that was lost can only
+// leave money set aside too long, never spent twice. It is given back when it ends soon, or all of it when a manager
+// says so. A daemon that ends gives nothing back: a restart for an update, or a PC that is switched off at night, would leave
+// the shop without money for the next morning's cut line.
 package feed

@@ -26,12 +26,16 @@ type Options struct {
 	OnSwipe   bool          // ask G101 on a swipe where the extension is on, else always 1101
 	Interval  time.Duration // between two pulls; default 30 s
 	Page      int           // entries in a page of G102; default 1000
+	// Jitter spreads the interval by something from 0 to most; default at random. A simulation that must replay has its own.
+	Jitter func(most time.Duration) time.Duration
 }
 
 // Feed is the one way from the centre into the cached ledger. It is safe for concurrent use.
 type Feed struct {
-	options Options
-	off     atomic.Bool // the centre does not know the extension
+	options   Options
+	off       atomic.Bool // the centre does not know the extension
+	noReturns atomic.Bool // the centre does not know G105
+	nudged    chan struct{}
 }
 
 // New checks the options; the error is NOT_CONFIGURED and names what is missing.
@@ -51,11 +55,27 @@ func New(options Options) (*Feed, error) {
 	if options.Interval <= 0 {
 		options.Interval = 30 * time.Second
 	}
+	if options.Jitter == nil {
+		options.Jitter = func(most time.Duration) time.Duration { return rand.N(most + 1) } //nolint:gosec // jitter
+	}
 	if options.Page <= 0 {
 		options.Page = 1000
 	}
 	options.Logger = options.Logger.With("component", "feed")
-	return &Feed{options: options}, nil
+	return &Feed{options: options, nudged: make(chan struct{}, 1)}, nil
+}
+
+// nudgedRetry is how soon a pull that was asked for is tried again where it failed: it was asked for since something urgent
+// waits at the centre.
+const nudgedRetry = 2 * time.Second
+
+// Nudge makes Run pull at once: the centre has said that something has changed which cannot wait for the interval. It does
+// not block, and several nudges during a pull are one more pull.
+func (f *Feed) Nudge() {
+	select {
+	case f.nudged <- struct{}{}:
+	default:
+	}
 }
 
 // Extended reports whether G101 and G102 are in use.
@@ -123,7 +143,8 @@ func (f *Feed) Pull(ctx context.Context) (pages int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var whole *settle.Snapshot // a full snapshot gathered over its pages
+	var whole gathered // a full snapshot over its pages
+	defer func() { err = errors.Join(err, whole.drop(ctx)) }()
 	for {
 		answer, ok, err := f.extension(ctx, nhsa.DeltaQuery{Cursor: cursor, Limit: f.options.Page})
 		if err != nil || !ok {
@@ -138,45 +159,30 @@ func (f *Feed) Pull(ctx context.Context) (pages int, err error) {
 			return pages, settle.NewError(settle.UpstreamSilent, errors.New("the feed's cursor does not move"))
 		}
 		cursor = page.Cursor
-		if page.Full || whole != nil {
-			whole = gather(whole, page)
-			if answer.More {
-				continue
+		switch {
+		case page.Full && answer.More || whole.begun:
+			err = whole.add(ctx, f.options.Store, page)
+			if err == nil && !answer.More {
+				err = whole.apply(ctx, f.options.Store, page)
 			}
-			page = *whole
+		default:
+			err = f.options.Store.ApplySnapshot(ctx, page)
 		}
-		if err := f.options.Store.ApplySnapshot(ctx, page); err != nil {
+		if err != nil || !answer.More {
 			return pages, err
 		}
-		if !answer.More {
-			return pages, nil
-		}
 	}
 }
 
-// gather adds a page to a full snapshot. The first page's time stands for all of it: what the centre booked while the
-// pages were on their way is then counted as not yet inside, which is the safe side. An account's own
-// contains_through stays as its page said.
-func gather(whole *settle.Snapshot, page settle.Snapshot) *settle.Snapshot {
-	if whole == nil {
-		return &page
-	}
-	whole.ID, whole.Cursor = page.ID, page.Cursor
-	whole.People = append(whole.People, page.People...)
-	whole.Accounts = append(whole.Accounts, page.Accounts...)
-	whole.Bindings = append(whole.Bindings, page.Bindings...)
-	whole.Usage = append(whole.Usage, page.Usage...)
-	whole.EndedBinds = append(whole.EndedBinds, page.EndedBinds...)
-	whole.EndedPsnNo = append(whole.EndedPsnNo, page.EndedPsnNo...)
-	return whole
-}
-
-// Run pulls at once and then at the interval until ctx ends. A failing centre is logged when it begins and when it is
-// over. It returns nil when ctx ends; where the extension is not in use it just waits for that.
+// Run pulls at once and then at the interval or when nudged until ctx ends, and gives allowances back that are near their
+// end; at its own end it gives nothing back. A failing centre is logged when it begins and when it is over. It returns nil when ctx ends; where the extension is not in use it just waits for that.
 func (f *Feed) Run(ctx context.Context) error {
-	failing := false
+	failing, urgent := false, false
 	for f.Extended() && ctx.Err() == nil {
 		pages, err := f.Pull(ctx)
+		if err == nil {
+			err = f.ReturnAllowances(ctx, false)
+		}
 		switch {
 		case ctx.Err() != nil:
 		case err != nil && !failing:
@@ -187,11 +193,16 @@ func (f *Feed) Run(ctx context.Context) error {
 			failing = false
 		}
 		// A tenth of jitter keeps the tills of a chain from asking in step.
-		wait := f.options.Interval + rand.N(f.options.Interval/10+1) //nolint:gosec // jitter
+		wait := f.options.Interval + f.options.Jitter(f.options.Interval/10)
+		if urgent = urgent && err != nil; urgent {
+			wait = min(wait, nudgedRetry)
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
+		case <-f.nudged:
+			urgent = true
 		}
 		timer.Stop()
 	}

@@ -204,15 +204,18 @@ func TestWithoutExtension(t *testing.T) {
 	}
 }
 
-// TestPull: the delta comes in pages, each good by itself, and goes on from its cursor.
+// TestPull: without a cursor everything comes, in pages that count together; then the delta goes on from its cursor.
 func TestPull(t *testing.T) {
 	r := newRig(t, nil, nil, nil)
 	pages, err := r.feed.Pull(t.Context())
 	if err != nil || pages != 4 || len(r.store.people) != 5 || len(r.store.accounts) != 4 { // 5 people, 4 accounts, 3 bindings by threes
 		t.Fatalf("%d pages, %d people, %d accounts, %v", pages, len(r.store.people), len(r.store.accounts), err)
 	}
+	if len(r.store.applied) != 1 || !r.store.applied[0].Full {
+		t.Errorf("%d snapshots, the first full: %v", len(r.store.applied), r.store.applied[0].Full)
+	}
 	before := r.store.cursor
-	if pages, err = r.feed.Pull(t.Context()); err != nil || pages != 1 || len(r.store.applied[4].Accounts) != 0 || r.store.cursor != before {
+	if pages, err = r.feed.Pull(t.Context()); err != nil || pages != 1 || len(r.store.applied[1].Accounts) != 0 || r.store.applied[1].Full || r.store.cursor != before {
 		t.Errorf("%d pages, %v", pages, err)
 	}
 	r.store.cursor = "from another centre"
@@ -310,6 +313,57 @@ func TestRun(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// keeper is a memory that keeps allowances, and remembers until which end they were to be given up.
+type keeper struct {
+	*memory
+	asked []time.Time
+}
+
+func (k *keeper) ReturnAllowances(_ context.Context, endingBy time.Time) ([]settle.AllowanceReturn, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked = append(k.asked, endingBy)
+	return nil, nil
+}
+
+func (k *keeper) AllowancesReturned(context.Context, []settle.AllowanceReturn) error { return nil }
+
+// TestAClosingShopKeepsItsAllowances: only what is near its end is given up, and nothing more when the daemon ends: the shop
+// may open without a line.
+func TestAClosingShopKeepsItsAllowances(t *testing.T) {
+	k := &keeper{}
+	r := newRig(t, nil, nil, func(o *feed.Options) {
+		k.memory = o.Store.(*memory)
+		o.Store, o.Page = k, 1000
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.feed.Run(ctx) }()
+	for range 2 { // the second pull begins after the first has given up what ends soon
+		select {
+		case <-r.store.changed:
+		case <-time.After(5 * time.Second):
+			t.Fatal("no pull")
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(k.asked) == 0 {
+		t.Error("what ends soon is not given up")
+	}
+	for _, by := range k.asked {
+		if by.After(time.Now().Add(time.Hour)) {
+			t.Errorf("allowances until %s are given up", by)
+		}
+	}
+	k.asked = nil
+	if err := r.feed.ReturnAllowances(t.Context(), true); err != nil || len(k.asked) != 1 || k.asked[0].Before(time.Now().AddDate(1, 0, 0)) {
+		t.Errorf("a manager gives all back: %v, %v", k.asked, err)
 	}
 }
 

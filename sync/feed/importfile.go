@@ -141,6 +141,11 @@ func (i *Importer) read(ctx context.Context, f settle.ImportFile) (settle.Import
 
 // verify finds the trusted key that signed a file, and names it.
 func (i *Importer) verify(f settle.ImportFile) (key string, err error) {
+	return i.verifyWith(f, func(k minisign.PublicKey) bool { return minisign.Verify(k, f.File, f.Signature) })
+}
+
+// verifyWith is verify with the question whether a key has signed the file answered elsewhere.
+func (i *Importer) verifyWith(f settle.ImportFile, signed func(minisign.PublicKey) bool) (key string, err error) {
 	var signature minisign.Signature
 	if err := signature.UnmarshalText(f.Signature); err != nil {
 		return "", importFault("signature", "签名文件格式不对。", "is not a minisign signature")
@@ -151,7 +156,7 @@ func (i *Importer) verify(f settle.ImportFile) (key string, err error) {
 		return key, importFault("signature", "不是受信任的签名方。", "was made with key "+key+", which import.trusted_keys does not hold")
 	}
 	for _, k := range i.keys { // two keys may bear one id, which is no secret and not protected
-		if minisign.Verify(k, f.File, f.Signature) {
+		if signed(k) {
 			return key, nil
 		}
 	}
@@ -190,8 +195,16 @@ func (i *Importer) compare(ctx context.Context, s *settle.Snapshot) (settle.Snap
 			}
 		}
 	}
+	if err := lintError(lint); err != nil {
+		return settle.SnapshotDiff{}, err
+	}
+	return diff, nil
+}
+
+// lintError is BAD_REQUEST with as many faults as one answer names; nil where there are none.
+func lintError(lint []settle.FieldFault) error {
 	if len(lint) == 0 {
-		return diff, nil
+		return nil
 	}
 	e := settle.NewError(settle.BadRequest, nil)
 	if over := len(lint) - maxImportFaults; over > 0 {
@@ -199,7 +212,7 @@ func (i *Importer) compare(ctx context.Context, s *settle.Snapshot) (settle.Snap
 		_ = e.With("faults_left_out", over)
 	}
 	e.Fields = lint
-	return settle.SnapshotDiff{}, e
+	return e
 }
 
 // record writes who brought which file and what became of it. A file that was not taken to be signed by anybody trusted

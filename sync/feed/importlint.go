@@ -53,8 +53,23 @@ func (l *importLint) add(place, message, detail string) {
 	l.faults = append(l.faults, settle.FieldFault{Field: place, Message: message, Detail: detail})
 }
 
+// part checks a part of a large file, whose first facts have those numbers, and counts its facts.
+func (l *importLint) part(s *settle.Snapshot, counts *settle.FactCounts) {
+	for i := range s.People {
+		l.person(fmt.Sprintf("people[%d]", counts.People+i), &s.People[i])
+	}
+	for i := range s.Bindings {
+		l.binding(fmt.Sprintf("bindings[%d]", counts.Bindings+i), &s.Bindings[i])
+	}
+	counts.People, counts.Accounts = counts.People+len(s.People), counts.Accounts+len(s.Accounts)
+	counts.Bindings, counts.Usage = counts.Bindings+len(s.Bindings), counts.Usage+len(s.Usage)
+}
+
 // once refuses what the file names a second time.
 func (l *importLint) once(kind, key, place string) {
+	if l.seen == nil {
+		return
+	}
 	if first, again := l.seen[kind+" "+key]; again {
 		l.add(place, "重复，已在 "+first+" 出现。", "is the same as "+first)
 		return

@@ -207,17 +207,21 @@ func (d *decoder) snapshot(w *wireSnapshot) settle.Snapshot {
 	}
 	for i, u := range w.Usage {
 		place := fmt.Sprintf("usage[%d]", i)
-		d.need(place+".psn_no", u.PsnNo)
-		d.positive(place, u.Day, u.Month, u.Year)
-		if u.AsOf == 0 {
-			d.bad(place+".as_of", "is mandatory")
-		}
-		s.Usage = append(s.Usage, settle.SnapshotUsage{PsnNo: u.PsnNo, DayShared: u.Day, MonthShared: u.Month, YearShared: u.Year, AsOf: u.AsOf})
+		s.Usage = append(s.Usage, d.usage(place, &u))
 	}
 	if w.Ended != nil {
 		s.EndedBinds, s.EndedPsnNo = w.Ended.Bindings, w.Ended.People
 	}
 	return s
+}
+
+func (d *decoder) usage(place string, w *wireUsage) settle.SnapshotUsage {
+	d.need(place+".psn_no", w.PsnNo)
+	d.positive(place, w.Day, w.Month, w.Year)
+	if w.AsOf == 0 {
+		d.bad(place+".as_of", "is mandatory")
+	}
+	return settle.SnapshotUsage{PsnNo: w.PsnNo, DayShared: w.Day, MonthShared: w.Month, YearShared: w.Year, AsOf: w.AsOf}
 }
 
 func (d *decoder) positive(place string, amounts ...settle.Fen) {
@@ -266,15 +270,18 @@ func (d *decoder) account(place string, w *wireAccount) settle.SnapshotAccount {
 	balance, one := w.Pots[string(settle.PotBalance)]
 	current, first := w.Pots[string(settle.PotCurrent)]
 	prior, second := w.Pots[string(settle.PotPrior)]
+	mutual, third := w.Pots[string(settle.PotMutual)]
 	switch {
 	case one && len(w.Pots) == 1:
 		a.Balance = balance
 	case first && second && len(w.Pots) == 2:
 		a.TwoPots, a.Current, a.Prior = true, current, prior
+	case first && second && third && len(w.Pots) == 3:
+		a.TwoPots, a.Current, a.Prior, a.Mutual = true, current, prior, mutual
 	default:
-		d.bad(place+".pots", "must hold balance, or current and prior")
+		d.bad(place+".pots", "must hold balance, or current and prior, or these and mutual")
 	}
-	d.positive(place, balance, current, prior, a.Frozen, a.ReservedElsewhere)
+	d.positive(place, balance, current, prior, mutual, a.Frozen, a.ReservedElsewhere)
 	if w.Limit != nil {
 		d.positive(place+".limit", w.Limit.Amount, w.Limit.Used)
 		a.Limit, a.LimitUsed = settle.CapOf(w.Limit.Amount), w.Limit.Used
@@ -380,6 +387,9 @@ func encodeAccount(a *settle.SnapshotAccount) wireAccount {
 	w := wireAccount{PsnNo: a.PsnNo, Status: string(a.Status), Frozen: &a.Frozen, Reserved: &a.ReservedElsewhere}
 	if a.TwoPots {
 		w.Pots = map[string]settle.Fen{string(settle.PotCurrent): a.Current, string(settle.PotPrior): a.Prior}
+		if a.Mutual > 0 {
+			w.Pots[string(settle.PotMutual)] = a.Mutual
+		}
 	} else {
 		w.Pots = map[string]settle.Fen{string(settle.PotBalance): a.Balance}
 	}

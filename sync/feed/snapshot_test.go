@@ -44,7 +44,7 @@ func TestSnapshotVector(t *testing.T) {
 			{PsnNo: "43010000000000001234", Status: "normal", Balance: 12345, ReservedElsewhere: 500,
 				ContainsThrough: map[string]time.Time{"P43010000001": at("2026-11-22 09:58:11.003")},
 				Allowance:       8000, AllowanceUntil: at("2026-11-23 10:00:00.000")},
-			{PsnNo: "43010000000000005678", Status: "frozen", TwoPots: true, Current: 100, Prior: 200, Frozen: 50},
+			{PsnNo: "43010000000000005678", Status: "frozen", TwoPots: true, Current: 100, Prior: 200, Mutual: 300, Frozen: 50},
 		},
 		Bindings: []settle.SnapshotBinding{
 			{ID: "B-9001", Giver: "43010000000000001234", Beneficiary: "43010000000000005678", Relation: "child", Rank: 1, BoundAt: 20250101,

@@ -32,11 +32,16 @@ type Options struct {
 	Body       *SM4Body     // nil: input and output go in clear inside TLS
 	TLS        *tls.Config  // default: the system's roots, TLS 1.2 at least
 	AllowPlain []string     // hosts besides loopback that may be spoken to without TLS
+	Proxy      string       // http://host:port on the way to the centre; empty: none, whatever the environment says
 	Timeout    time.Duration
 	DialWithin time.Duration
 	MaxAnswer  int64    // bytes of an answer; default 32 MiB
 	Dialect    *Dialect // default DefaultDialect
 	MAC, IP    string   // of this machine, for the sign-in; found out where empty
+	// Transport carries the messages; nil: HTTP over TCP of our own, which alone can prove that nothing has left. Another,
+	// such as a simulation's, calls GotConn of the request's trace as soon as a byte may have left: without that call a
+	// message that failed counts as never sent.
+	Transport http.RoundTripper
 
 	// Serials is the persistent counter behind message ids (the store's NextMessageSerial).
 	Serials func(context.Context) (uint64, error)
@@ -52,6 +57,7 @@ type Client struct {
 	ids     *MessageIDs
 	http    *http.Client
 	line    line
+	heard   centreClock
 	metrics *metrics
 }
 
@@ -61,14 +67,10 @@ func NewClient(options Options) (*Client, error) {
 	if err := options.check(); err != nil {
 		return nil, settle.NewError(settle.NotConfigured, err)
 	}
-	dial := &dialer{net: net.Dialer{Timeout: options.DialWithin}, tls: options.TLS}
-	transport := &http.Transport{
-		DialContext:         dial.plain,
-		DialTLSContext:      dial.secure,
-		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2: it may repeat a message
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     keepAlive,
-		DisableCompression:  true,
+	dial := &dialer{net: net.Dialer{Timeout: options.DialWithin}, tls: options.TLS, proxy: options.proxy()}
+	transport := options.Transport
+	if transport == nil {
+		transport = overTCP(dial)
 	}
 	return &Client{
 		options: options,
@@ -79,6 +81,19 @@ func NewClient(options Options) (*Client, error) {
 		metrics: newMetrics(options.Registerer),
 		line:    line{clock: options.Clock, failing: true},
 	}, nil
+}
+
+// overTCP is the transport of a real line.
+func overTCP(dial *dialer) *http.Transport {
+	return &http.Transport{
+		Proxy:               dial.plainProxy,
+		DialContext:         dial.plain,
+		DialTLSContext:      dial.secure,
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2: it may repeat a message
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     keepAlive,
+		DisableCompression:  true,
+	}
 }
 
 func (o *Options) defaults() {
@@ -134,6 +149,9 @@ func (o *Options) check() error {
 		}
 	default:
 		return errors.New("upstream.url must begin with https://")
+	}
+	if p := o.proxy(); o.Proxy != "" && (p == nil || !o.plainAllowed(p.Hostname()) && !o.plainAllowed(p.Host)) {
+		return errors.New("upstream.proxy must be http://host:port, on this machine or on a host in upstream.allow_plain")
 	}
 	if o.Serials == nil {
 		return errors.New("the counter of message ids is missing")
@@ -332,8 +350,11 @@ func (c *Client) sendFor(ctx context.Context, message Prepared, decode func([]by
 			c.metrics.success(c.options.Clock())
 		}
 	}
-	if outcome.Result == Answered && c.options.OnCentreTime != nil && !outcome.Answer.CentreTime.IsZero() {
-		c.options.OnCentreTime(outcome.Answer.CentreTime)
+	if outcome.Result == Answered && !outcome.Answer.CentreTime.IsZero() {
+		c.heard.hear(outcome.Answer.CentreTime)
+		if c.options.OnCentreTime != nil {
+			c.options.OnCentreTime(outcome.Answer.CentreTime)
+		}
 	}
 	return outcome
 }

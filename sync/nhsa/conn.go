@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http/httptrace"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -54,8 +55,9 @@ func (c *trackedConn) seal() uint64 {
 // dialer makes tracked connections. Under TLS the tracked layer lies above the cipher, so that a handshake is not
 // mistaken for a message.
 type dialer struct {
-	net net.Dialer
-	tls *tls.Config
+	net   net.Dialer
+	tls   *tls.Config
+	proxy *url.URL // nil: none
 }
 
 func (d *dialer) plain(ctx context.Context, network, address string) (net.Conn, error) {
@@ -67,7 +69,7 @@ func (d *dialer) plain(ctx context.Context, network, address string) (net.Conn, 
 }
 
 func (d *dialer) secure(ctx context.Context, network, address string) (net.Conn, error) {
-	raw, err := d.net.DialContext(ctx, network, address)
+	raw, err := d.reach(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

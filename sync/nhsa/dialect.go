@@ -29,6 +29,7 @@ type Dialect struct {
 
 	TracePlace string // trace codes of 2102: TraceNode (beside the lines) or TraceLine (inside)
 	TraceName  string // name of that node
+	VisitInfno string // the number of 2203: 2203, 2203A or 2203B
 
 	// Texts that say something. A text matches when it contains one of the phrases, or begins with one of the prefixes;
 	// none of them is ever taken as proof that money did or did not move.
@@ -37,6 +38,8 @@ type Dialect struct {
 	RepeatedTexts         []string // the msgid was used before, so an earlier copy of the message may have been booked
 	NotFoundPrefixes      []string // 2601: the original does not exist
 	NotReversiblePrefixes []string // 2601: the original cannot be undone
+	PassingTexts          []string // a refused row of 3505 or 3506, or such a message, may be taken later
+	RepeatedRowTexts      []string // a row of 3505 or 3506 is there already
 }
 
 // The forms that centres differ in.
@@ -75,12 +78,14 @@ func DefaultDialect() Dialect {
 	return Dialect{
 		Version: "V1.0", Receiver: "GONGJI", MsgID: MsgIDNational, Path: PathSingle, Input: InputObject,
 		RefundFlag: FlagLower, ReconcileSum: SumAccount, ReconcileCount: CountRows, DetailColumns: ColumnsResultFirst,
-		TracePlace: TraceNode, TraceName: "drug_trac_info",
+		TracePlace: TraceNode, TraceName: "drug_trac_info", VisitInfno: InfnoVisit,
 		SignInTexts:           []string{"[SIGNIN]", "签到"},
 		UnknownTexts:          []string{"[INFNO]", "交易编号不存在", "未知交易", "不支持的交易", "交易不存在"},
 		RepeatedTexts:         []string{"[MSGID-REPEATED]", "报文ID重复", "msgid重复", "报文重复"},
 		NotFoundPrefixes:      []string{"[2601-NOTFOUND]"},
 		NotReversiblePrefixes: []string{"[2601-NOTREVERSIBLE]"},
+		PassingTexts:          []string{"繁忙", "稍后", "超时", "请重试", "系统异常"},
+		RepeatedRowTexts:      []string{"重复", "已上传", "已存在"},
 	}
 }
 
@@ -107,7 +112,7 @@ type DialectOverrides struct {
 	InfVer, RecerSysCode, Msgid, Path, Input                  string
 	RefdSetlFlag, ReconcileSum, ReconcileCount, DetailColumns string
 	FundIncludesAccount                                       *bool
-	TracePlace, TraceName                                     string
+	TracePlace, TraceName, VisitInfno                         string
 	NotFoundPrefixes, NotReversiblePrefixes                   []string
 }
 
@@ -143,6 +148,7 @@ func NewDialect(name string, o DialectOverrides) (Dialect, error) {
 		d.TraceName = "drugtracinfo"
 	}
 	set("trace_name", &d.TraceName, o.TraceName)
+	set("visit_infno", &d.VisitInfno, o.VisitInfno, InfnoVisit, InfnoVisitA, InfnoVisitB)
 	if o.FundIncludesAccount != nil {
 		d.FundIncludesAccount, d.CheckFunds = *o.FundIncludesAccount, true
 	}
@@ -190,13 +196,9 @@ func beginsWith(text string, prefixes []string) bool {
 }
 
 func refusedWith(o Outcome, phrases []string) bool {
-	if !o.Refused() {
-		return false
-	}
-	for _, phrase := range phrases {
-		if phrase != "" && strings.Contains(o.Answer.Text, phrase) {
-			return true
-		}
-	}
-	return false
+	return o.Refused() && containsAny(o.Answer.Text, phrases)
+}
+
+func containsAny(text string, phrases []string) bool {
+	return slices.ContainsFunc(phrases, func(phrase string) bool { return phrase != "" && strings.Contains(text, phrase) })
 }

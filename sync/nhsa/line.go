@@ -88,7 +88,7 @@ func (c *Client) Watch(changed func(offline bool)) {
 var Infnos = []string{
 	InfnoSignIn, InfnoSignOut, InfnoPerson, InfnoInstitution, InfnoDictionary, InfnoBenefit,
 	InfnoQuote, InfnoSettle, InfnoCancel, InfnoReverse,
-	InfnoRegister, InfnoUnregister, InfnoVisit, InfnoFees, InfnoUnfees, InfnoClinicQuote, InfnoClinicSettle, InfnoClinicCancel,
+	InfnoRegister, InfnoUnregister, InfnoVisit, InfnoVisitA, InfnoVisitB, InfnoFees, InfnoUnfees, InfnoClinicQuote, InfnoClinicSettle, InfnoClinicCancel,
 	InfnoTotals, InfnoDetails, InfnoClearing, InfnoMapping, InfnoUnmapping, InfnoSold, InfnoReturned,
 	InfnoVisits, InfnoSettlement, InfnoSettledLines, InfnoUpload, InfnoDownload,
 	InfnoFamily, InfnoDelta, InfnoBinding, InfnoPremium,

@@ -141,12 +141,60 @@ type ExpectedSplit struct {
 	Own    settle.Fen `json:"own"`
 	Shared settle.Fen `json:"shared"`
 	Cash   settle.Fen `json:"cash"`
+	// Accounts are what each account has paid, in paying order; they sum to own and shared. A centre that follows them keeps
+	// its word on allowances for each account. Absent: the centre chooses.
+	Accounts []ExpectedAccount `json:"accounts,omitempty"`
+}
+
+// ExpectedAccount is one account's part, in fen.
+type ExpectedAccount struct {
+	PsnNo  string     `json:"psn_no"`
+	Amount settle.Fen `json:"amount"`
+}
+
+func expectedAccounts(pays []settle.PersonPay) (list []ExpectedAccount) {
+	for _, p := range pays {
+		list = append(list, ExpectedAccount(p))
+	}
+	return list
+}
+
+// Adds reports whether the parts are amounts that sum to the total, and the accounts' to theirs.
+func (s *ExpectedSplit) Adds(total settle.Fen) bool {
+	if s.Fund+s.Own+s.Shared+s.Cash != total {
+		return false
+	}
+	var all settle.Fen
+	seen := make(map[string]bool, len(s.Accounts))
+	for _, a := range s.Accounts {
+		if a.PsnNo == "" || a.Amount <= 0 || a.Amount > total || seen[a.PsnNo] {
+			return false
+		}
+		seen[a.PsnNo] = true
+		all += a.Amount
+	}
+	return len(s.Accounts) == 0 || all == s.Own+s.Shared
 }
 
 type extraContent struct {
 	Gongji struct {
 		Split *ExpectedSplit `json:"expected_split,omitempty"`
 	} `json:"gongji"`
+}
+
+// expected is exp_content with our split; empty where it is not sent.
+func (e Extensions) expected(d *settle.Dossier) string {
+	if !e.ExpectedSplit {
+		return ""
+	}
+	var extra extraContent
+	f := d.Figures
+	extra.Gongji.Split = &ExpectedSplit{Fund: f.Fund, Own: f.Own, Shared: f.Shared, Cash: f.Cash, Accounts: expectedAccounts(d.Pays)}
+	text, err := encode(extra)
+	if err != nil { // numbers and texts always encode
+		panic("nhsa: the expected split does not encode: " + err.Error())
+	}
+	return string(text)
 }
 
 // Expected reads the expected split out of exp_content; nil where there is none.
@@ -199,15 +247,7 @@ func (m PharmacySettle) build() (SettleInput, error) {
 	if len(d.ReceiptNo) <= 20 { // the receipt's number is ours; where it does not fit, the optional member stays empty
 		info.Invoice = d.ReceiptNo
 	}
-	if m.Extensions.ExpectedSplit {
-		var extra extraContent
-		extra.Gongji.Split = &ExpectedSplit{Fund: d.Figures.Fund, Own: d.Figures.Own, Shared: d.Figures.Shared, Cash: d.Figures.Cash}
-		text, err := encode(extra)
-		if err != nil {
-			return SettleInput{}, settle.NewError(settle.BadRequest, err)
-		}
-		info.ExtraContent = string(text)
-	}
+	info.ExtraContent = m.Extensions.expected(&d)
 	input := SettleInput{Info: info}
 	for i := range d.Sale.Lines {
 		input.Details = append(input.Details, drugDetail(&d, &d.Sale.Lines[i]))
@@ -240,9 +280,12 @@ func drugDetail(d *settle.Dossier, line *settle.Line) DrugDetail {
 	}
 }
 
-// wireCredential is what the patient showed. An e-voucher's code is good for one minute and is not kept, so a report
-// that goes later names the person's identity number instead.
+// wireCredential is what the patient showed. An e-voucher's code is good for one minute and is not kept: only a message in
+// line carries it, and a report that goes later names the person's identity number instead.
 func wireCredential(d *settle.Dossier) (certType, certNo string) {
+	if d.Credential == settle.CredentialEvoucher && d.Evoucher != "" {
+		return settle.CredentialEvoucher.WireCode(), d.Evoucher
+	}
 	if d.Credential == settle.CredentialCard && d.Card.Number != "" {
 		return settle.CredentialCard.WireCode(), d.Card.Number
 	}
@@ -304,7 +347,7 @@ func (s SettleInput) identities(f *faults) {
 	}
 	if split, err := s.Info.Expected(); err != nil {
 		f.add("druginfo.exp_content", err.Error())
-	} else if split != nil && split.Fund+split.Own+split.Shared+split.Cash != settle.Fen(s.Info.Total) {
+	} else if split != nil && !split.Adds(settle.Fen(s.Info.Total)) {
 		f.add("druginfo.exp_content", "the expected split does not sum to the total")
 	}
 }
@@ -334,7 +377,7 @@ func DecodeBooking(a *Answer, msgid string, sent *settle.Dossier) (settle.Bookin
 	}
 	booking := settle.Booking{
 		SetlID: f.text("setl_id"), MdtrtID: f.text("mdtrt_id"), ClrOptins: f.text("clr_optins"),
-		MsgID: msgid, CentreTime: a.CentreTime,
+		MsgID: msgid, CentreTime: a.CentreTime, SettledAt: f.settledAt(),
 	}
 	if booking.SetlID == "" || booking.MdtrtID == "" {
 		f.fail("setlinfo", errors.New("setl_id and mdtrt_id are needed"))

@@ -10,11 +10,27 @@ type Cancel struct {
 	PsnNo   string `json:"psn_no" wire:"C30,M"`
 	SetlID  string `json:"setl_id" wire:"C30,M"`
 	MdtrtID string `json:"mdtrt_id" wire:"C30,M"`
+
+	Rebook []settle.PersonPay `json:"-"` // what the accounts pay of what is booked anew after this; sent as our extension
 }
 
 // CancelInput is the input of 2103.
 type CancelInput struct {
-	Data Cancel `json:"data"`
+	Data   Cancel      `json:"data"`
+	Gongji *RebookNode `json:"gongji,omitempty"`
+}
+
+// RebookNode is our extension of a cancellation: the goods that the patient keeps are booked anew at once, and until then the
+// money must not go to somebody else.
+type RebookNode struct {
+	Rebook []ExpectedAccount `json:"rebook"`
+}
+
+func rebooking(pays []settle.PersonPay) *RebookNode {
+	if len(pays) == 0 {
+		return nil
+	}
+	return &RebookNode{expectedAccounts(pays)}
 }
 
 // Infno is 2103.
@@ -22,7 +38,7 @@ func (Cancel) Infno() string { return InfnoCancel }
 
 // Input builds the node.
 func (m Cancel) Input() (any, bool, error) {
-	input := CancelInput{Data: m}
+	input := CancelInput{Data: m, Gongji: rebooking(m.Rebook)}
 	return input, true, checkMessage(input)
 }
 
@@ -36,6 +52,7 @@ func DecodeCancel(a *Answer, msgid string) settle.Booking {
 	}
 	if f, err := readFields(node); err == nil {
 		booking.SetlID, booking.MdtrtID, booking.ClrOptins = f.text("setl_id"), f.text("mdtrt_id"), f.text("clr_optins")
+		booking.SettledAt = f.settledAt()
 	}
 	return booking
 }

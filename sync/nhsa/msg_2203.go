@@ -2,8 +2,13 @@ package nhsa
 
 import "gongji/settle"
 
-// InfnoVisit is 2203 门诊就诊信息上传. Its infcode is its whole answer.
-const InfnoVisit = "2203"
+// InfnoVisit is 2203 门诊就诊信息上传. Its infcode is its whole answer. Later editions have it as 2203A or 2203B, with the
+// same members; which one a centre takes is its dialect.
+const (
+	InfnoVisit  = "2203"
+	InfnoVisitA = "2203A"
+	InfnoVisitB = "2203B"
+)
 
 // VisitInfo is the input node mdtrtinfo of 2203.
 type VisitInfo struct {
@@ -33,12 +38,13 @@ type Diagnosis struct {
 
 // Visit is the input of 2203.
 type Visit struct {
+	As        string      `json:"-"` // the number it goes under; empty: 2203
 	Info      VisitInfo   `json:"mdtrtinfo"`
 	Diagnoses []Diagnosis `json:"diseinfo"`
 }
 
-// Infno is 2203.
-func (Visit) Infno() string { return InfnoVisit }
+// Infno is 2203, or what the dialect has for it.
+func (m Visit) Infno() string { return orElse(m.As, InfnoVisit) }
 
 // Input checks the nodes.
 func (m Visit) Input() (any, bool, error) {

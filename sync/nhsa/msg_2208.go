@@ -1,5 +1,7 @@
 package nhsa
 
+import "gongji/settle"
+
 // InfnoClinicCancel is 2208 门诊结算撤销. Its answer is read by DecodeCancel.
 const InfnoClinicCancel = "2208"
 
@@ -8,11 +10,14 @@ type ClinicCancel struct {
 	SetlID  string `json:"setl_id" wire:"C30,M"`
 	MdtrtID string `json:"mdtrt_id" wire:"C30,M"`
 	PsnNo   string `json:"psn_no" wire:"C30,M"`
+
+	Rebook []settle.PersonPay `json:"-"` // as in Cancel
 }
 
 // ClinicCancelInput is the input of 2208.
 type ClinicCancelInput struct {
-	Data ClinicCancel `json:"data"`
+	Data   ClinicCancel `json:"data"`
+	Gongji *RebookNode  `json:"gongji,omitempty"`
 }
 
 // Infno is 2208.
@@ -20,6 +25,6 @@ func (ClinicCancel) Infno() string { return InfnoClinicCancel }
 
 // Input builds the node.
 func (m ClinicCancel) Input() (any, bool, error) {
-	input := ClinicCancelInput{Data: m}
+	input := ClinicCancelInput{Data: m, Gongji: rebooking(m.Rebook)}
 	return input, true, checkMessage(input)
 }

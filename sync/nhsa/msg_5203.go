@@ -54,7 +54,7 @@ func DecodeSettlement(a *Answer) (SettlementRecord, error) {
 	figures := settle.Figures{Total: f.need("medfee_sumamt", "med_fee_sumamt"), Own: account - shared, Shared: shared, Cash: f.need("cash_payamt", "psn_cash_pay")}
 	figures.Fund = figures.Total - figures.Self()
 	r.Booking.Figures = figures
-	if !r.At.IsZero() {
+	if r.Booking.SettledAt = r.At; !r.At.IsZero() {
 		r.Booking.CentreTime = r.At.Truncate(time.Second).Add(time.Second)
 	}
 	if r.Booking.SetlID == "" || r.PsnNo == "" {

@@ -3,6 +3,8 @@ package nhsa
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -147,6 +149,30 @@ func (s *SignIns) Forget(operator settle.Operator, number string) {
 	if s.numbers[operator.ID].number == number {
 		delete(s.numbers, operator.ID)
 	}
+}
+
+// SignOut gives every number back (9002) and forgets it. A message that is on its way with an old number is refused and
+// signs in again. The error joins those of the operators whom the centre did not sign out: UPSTREAM_SILENT or
+// UPSTREAM_REFUSED.
+func (s *SignIns) SignOut(ctx context.Context) (err error) {
+	s.mu.Lock()
+	given := s.numbers
+	s.numbers = map[string]signedIn{}
+	s.mu.Unlock()
+	for _, operator := range slices.Sorted(maps.Keys(given)) {
+		number := given[operator].number
+		call := Call{Message: SignOut{SignNo: number, Operator: operator}, Operator: settle.Operator{ID: operator}, SignNo: number}
+		outcome, failed := s.client.Ask(ctx, call)
+		switch {
+		case failed != nil:
+		case outcome.Result != Answered:
+			failed = settle.NewError(settle.UpstreamSilent, outcome.Err)
+		case !outcome.Done():
+			failed = settle.NewError(settle.UpstreamRefused, errors.New(outcome.Fault))
+		}
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 func (s *SignIns) signIn(ctx context.Context, operator settle.Operator) (string, Outcome, error) {

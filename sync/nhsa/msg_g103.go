@@ -25,6 +25,16 @@ type BindingAsk struct {
 	ValidFrom   *settle.Date `json:"valid_from"`          // null: today
 	ValidTo     *settle.Date `json:"valid_to"`            // null: open
 	EndReason   string       `json:"end_reason,omitempty" wire:"C20"`
+	// What the request rests on; left out by older venues and where there is none.
+	Notice     *ReadNotice `json:"notice,omitempty"`
+	AuthMethod string      `json:"auth_method,omitempty" wire:"C20"` // of settle.AuthMethods; a centre takes others as they are
+	Network    string      `json:"network,omitempty" wire:"C32"`     // number of the household network
+}
+
+// ReadNotice is the notice that the giver has read.
+type ReadNotice struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
 }
 
 // AskedLimit is the most that may be paid over a binding, alone or over all of the giver's bindings together.
@@ -53,6 +63,10 @@ func (m BindingChange) Input() (any, bool, error) {
 	ask := BindingAsk{
 		Action: string(r.Action), RequestID: r.ID, Binding: r.Binding, Giver: m.Giver.PsnNo, Beneficiary: m.Beneficiary.PsnNo,
 		Relation: string(r.Relation), Rank: r.Rank, ValidFrom: openDay(r.ValidFrom), ValidTo: openDay(r.ValidTo), EndReason: r.EndReason,
+		AuthMethod: r.AuthMethod, Network: r.Network,
+	}
+	if r.Notice.ID != "" {
+		ask.Notice = &ReadNotice{ID: r.Notice.ID, Version: r.Notice.Version}
 	}
 	if r.Limit.Set {
 		ask.Limit = &AskedLimit{Amount: r.Limit.Max, Scope: "each"}

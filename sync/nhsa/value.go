@@ -253,6 +253,17 @@ func (f *fields) stamp(names ...string) time.Time {
 	return time.Time(at)
 }
 
+// settledAt is setl_time, the instant by which the centre puts a row on a day. It is asked for nothing else, so one that
+// cannot be read counts as one that was not told.
+func (f *fields) settledAt() time.Time {
+	value, _ := f.find("setl_time")
+	var at Stamp
+	if at.UnmarshalJSON(value) != nil {
+		return time.Time{}
+	}
+	return time.Time(at)
+}
+
 func (f *fields) day(names ...string) settle.Date {
 	at := f.stamp(names...)
 	if at.IsZero() {

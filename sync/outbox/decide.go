@@ -10,29 +10,48 @@ type action int
 
 const (
 	actFinish  action = iota // nothing to send
-	actBook                  // 2102
-	actCancel                // 2103 of the booking
+	actBook                  // 2102; a clinic's 2207
+	actCancel                // 2103 of the booking; a clinic's 2208
 	actUndo                  // 2601 of a message whose outcome is open
 	actAsk                   // G103, as often as it takes: the request id makes it one request
 	actPremium               // G104, as often as it takes: the premium id makes it one payment
+
+	// Of a clinic's visit; none of them moves money.
+	actRegister   // 2201
+	actLookUp     // 5201: does the centre have the visit?
+	actDescribe   // 2203
+	actLoad       // 2204
+	actQuote      // 2206
+	actWithdraw   // 2205
+	actUnregister // 2202
+	actRefuse     // nothing to send: the centre has refused, a person decides
 )
 
 // step is the next message of a report.
 type step struct {
 	action   action
 	original settle.Dispatch // actUndo: the message that is open
-	note     string          // actFinish without a message: why, Chinese
+	note     string          // actFinish and actRefuse without a message: why, Chinese
+	visit    string          // a clinic's: mdtrt_id
+	batch    string          // a clinic's: chrg_bchno
 }
 
 // decide reads the journal of a report and says what comes next. It is the whole protocol in one place: nothing is
-// booked or cancelled while an earlier message of the report is open.
-func decide(d *settle.Dossier) step {
+// booked or cancelled while an earlier message of the report is open. quoted is the charge batch of a clinic's bill
+// whose split the centre has told in this run.
+func decide(d *settle.Dossier, quoted string) step {
 	for _, message := range d.Journal {
 		if books(message.Infno) && open(message.State) {
 			return step{action: actUndo, original: message}
 		}
 	}
 	switch d.Report.Kind {
+	case settle.ReportOrphan:
+		// What 2601 no longer undoes and a proof has found booked is cancelled like any other settlement.
+		if d.Booked != nil {
+			return step{action: actCancel}
+		}
+		return step{action: actFinish, note: "收银台没有结算，中心没有入账"}
 	case settle.ReportBinding:
 		return step{action: actAsk}
 	case settle.ReportPremium:
@@ -42,6 +61,9 @@ func decide(d *settle.Dossier) step {
 			return step{action: actFinish, note: "代缴没有在中心入账，无需上报"}
 		}
 		return step{action: actPremium}
+	}
+	if d.Sale.Clinic() {
+		return decideClinic(d, quoted)
 	}
 	booked, cancelled := accepted(d.Journal, nhsa.InfnoSettle), accepted(d.Journal, nhsa.InfnoCancel)
 	switch d.Report.Kind {
@@ -68,8 +90,36 @@ func decide(d *settle.Dossier) step {
 	return step{action: actCancel}
 }
 
+// decideClinic is decide for a sale that is settled as a visit. Only 2207 and 2208 move money; what they need around
+// them is in the visit.
+func decideClinic(d *settle.Dossier, quoted string) step {
+	booked, cancelled := accepted(d.Journal, nhsa.InfnoClinicSettle), accepted(d.Journal, nhsa.InfnoClinicCancel)
+	v := visitOf(d)
+	switch {
+	case d.Report.Kind == settle.ReportSettle && (booked || d.Booked != nil):
+		return step{action: actFinish}
+	case d.Report.Kind == settle.ReportSettle:
+		return v.load(d, quoted)
+	case cancelled && booked:
+		return step{action: actFinish}
+	case cancelled && d.Report.Kind == settle.ReportRefund && len(d.Sale.Lines) > 0:
+		return v.load(d, quoted)
+	case cancelled:
+		return v.leave(step{action: actFinish})
+	case d.Booked == nil:
+		return step{action: actFinish, note: "原结算没有在中心入账，无需上报"}
+	}
+	return step{action: actCancel, visit: d.Booked.MdtrtID, batch: d.Booked.Batch}
+}
+
 // books reports whether a message of this number changes the centre's book.
-func books(infno string) bool { return infno == nhsa.InfnoSettle || infno == nhsa.InfnoCancel }
+func books(infno string) bool { return booking(infno) || cancelling(infno) }
+
+func booking(infno string) bool { return infno == nhsa.InfnoSettle || infno == nhsa.InfnoClinicSettle }
+
+func cancelling(infno string) bool {
+	return infno == nhsa.InfnoCancel || infno == nhsa.InfnoClinicCancel
+}
 
 // repeats reports whether a message of this number may be sent again while an earlier copy is open, since its content
 // carries an id of its own.

@@ -33,6 +33,19 @@ type Store interface {
 	OutboxTotals(ctx context.Context) (settle.OutboxTotals, error)
 }
 
+// Uploads is the durable side of the uploads of goods. *ledger.Ledger is one. Every method that changes something
+// returns after it is on disk.
+type Uploads interface {
+	// DueUploads lists, at most n, the oldest unfinished upload of each settlement whose time has come.
+	DueUploads(ctx context.Context, now time.Time, n int) ([]settle.Upload, error)
+	// UploadDossier gathers what an upload's next message needs.
+	UploadDossier(ctx context.Context, id int64) (settle.UploadDossier, error)
+	// BeginUpload writes a message to the journal as sent. Only after it has returned may the message leave.
+	BeginUpload(ctx context.Context, m settle.UploadMessage) error
+	// FinishUpload writes the outcome, what became of each row, and the upload's state, in one transaction.
+	FinishUpload(ctx context.Context, r settle.UploadResult) error
+}
+
 // Prover finds out by reconciliation what became of a message that is open. *reconcile.Runner is one. An error proves
 // nothing.
 type Prover interface {

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"slices"
+	"time"
 
 	"gongji/settle"
 	"gongji/sync/nhsa"
@@ -15,7 +16,7 @@ func (r *run) prove(ctx context.Context, next step) (again, settled bool) {
 	if r.w.options.Prover == nil || !r.refusedUndo(next.original.MsgID) {
 		return false, false
 	}
-	proof, err := r.w.options.Prover.Prove(ctx, reconcile.Question{Dispatch: next.original, Identity: r.dossier.Identity})
+	proof, err := r.w.options.Prover.Prove(ctx, r.question(next.original))
 	if err != nil {
 		r.w.log.Warn("an open message could not be looked up", "report", r.report.ID, "code", string(settle.CodeOf(err)))
 		return false, false
@@ -26,7 +27,11 @@ func (r *run) prove(ctx context.Context, next step) (again, settled bool) {
 		result.State, result.ReportState, result.NextAt = settle.DispatchUnsent, settle.ReportPending, result.At
 		result.Fault = "对账明细 " + proof.File + " 证明中心没有入账，重新上报"
 		again = true
-	case proof.Verdict == reconcile.Present && !r.undoOnItsWay(next.original.MsgID):
+	case proof.Verdict == reconcile.Present && r.report.Kind == settle.ReportOrphan && booking(next.original.Infno):
+		// Nobody wants the booking: it is cancelled by its setl_id. 2601 has refused, and may refuse for good.
+		result.State, result.Booking, result.ReportState, result.NextAt = settle.DispatchAccepted, proof.Booking, settle.ReportPending, result.At
+		again = true
+	case proof.Verdict == reconcile.Present:
 		again = r.present(&result, next, *proof.Booking)
 	default:
 		return false, false
@@ -42,20 +47,36 @@ func (r *run) refusedUndo(msgid string) bool {
 	})
 }
 
-// undoOnItsWay reports whether a 2601 of the message may still arrive: then its booking is not for good.
-func (r *run) undoOnItsWay(msgid string) bool {
-	return slices.ContainsFunc(r.dossier.Journal, func(m settle.Dispatch) bool {
-		return m.Infno == nhsa.InfnoReverse && m.Original == msgid && open(m.State)
-	})
+// question gathers what the journal knows of the centre's time around a message. A 2601 leaves after the message, so what
+// the centre answered to it says by when the message had left; and one that was refused after another that was not answered
+// says the same of that.
+func (r *run) question(original settle.Dispatch) reconcile.Question {
+	q := reconcile.Question{Dispatch: original, Identity: r.dossier.Identity}
+	for _, m := range r.dossier.Journal {
+		switch {
+		case m.Infno != nhsa.InfnoReverse || m.Original != original.MsgID:
+		case open(m.State):
+			q.UndoOpen, q.UndoRefused = true, time.Time{}
+		case m.State == settle.DispatchRefused && !m.AnsweredCentre.IsZero():
+			if q.Refused.IsZero() {
+				q.Refused = m.AnsweredCentre
+			}
+			if q.UndoRefused.IsZero() {
+				q.UndoRefused = m.AnsweredCentre
+			}
+		}
+	}
+	return q
 }
 
 // present concludes a message that the centre has booked after all.
 func (r *run) present(result *settle.DispatchResult, next step, booking settle.Booking) (again bool) {
 	result.State, result.Booking, result.NextAt = settle.DispatchAccepted, &booking, result.At
 	result.ReportState, result.Done = settle.ReportAccepted, true
-	if next.original.Infno == nhsa.InfnoCancel {
+	booking.Batch = next.original.Batch
+	if cancelling(next.original.Infno) {
 		result.Unbooked = true
-		if r.report.Kind == settle.ReportRefund && len(r.dossier.Sale.Lines) > 0 {
+		if r.goesOn() {
 			result.ReportState, result.Done, again = settle.ReportPending, false, true
 		}
 		return again

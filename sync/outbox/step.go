@@ -16,6 +16,10 @@ type run struct {
 	report  settle.Report
 	dossier settle.Dossier
 	signed  bool // the one fresh sign-in of this attempt is used up
+
+	// Of a clinic's bill: the batch that 2206 has divided in this run, and how. It is asked again rather than kept.
+	quoted string
+	parts  nhsa.PolicyParts
 }
 
 // work takes a report as far as it goes now: until it is finished, has to wait, or ctx ends.
@@ -40,26 +44,23 @@ func (w *Worker) work(ctx context.Context, report settle.Report) {
 
 // step does one message; again says that another may follow at once.
 func (r *run) step(ctx context.Context) (again bool) {
-	next := decide(&r.dossier)
-	var message nhsa.Message
+	next := decide(&r.dossier, r.quoted)
 	switch next.action {
 	case actFinish:
 		r.finish(ctx, next.note)
 		return false
-	case actBook:
-		message = nhsa.PharmacySettle{Dossier: r.dossier, Extensions: r.w.options.Extensions}
-	case actCancel:
-		message = nhsa.Cancel{PsnNo: r.dossier.Identity.PsnNo, SetlID: r.dossier.Booked.SetlID, MdtrtID: r.dossier.Booked.MdtrtID}
+	case actRefuse:
+		r.refuse(ctx, next.note)
+		return false
 	case actUndo:
 		if again, settled := r.prove(ctx, next); settled {
 			return again
 		}
-		message = nhsa.Reverse{PsnNo: r.dossier.Identity.PsnNo, Original: next.original.MsgID, OriginalInfno: next.original.Infno}
-	case actAsk, actPremium:
-		if message = r.extension(); message == nil {
-			r.unbuildable(ctx, settle.NewError(settle.BadRequest, errors.New("the report has no request")))
-			return false
-		}
+	}
+	message, err := r.message(next)
+	if err != nil {
+		r.unbuildable(ctx, err)
+		return false
 	}
 	operator := r.operator()
 	signNo, outcome, err := r.w.options.SignIns.Number(ctx, operator)
@@ -79,7 +80,8 @@ func (r *run) step(ctx context.Context) (again bool) {
 	}
 	dispatch := settle.Dispatch{
 		MsgID: prepared.MsgID, Report: r.report.ID, Infno: prepared.Infno, Original: next.original.MsgID,
-		State: settle.DispatchSent, Body: prepared.Body, SentAt: r.w.options.Clock(),
+		State: settle.DispatchSent, Body: prepared.Body, SentAt: r.w.options.Clock(), Visit: next.visit, Batch: next.batch,
+		SentCentre: r.w.options.Client.CentreNow(),
 	}
 	if err := r.w.options.Store.BeginDispatch(ctx, dispatch); err != nil {
 		r.w.storeFault(ctx, "begin dispatch", err)
@@ -88,6 +90,34 @@ func (r *run) step(ctx context.Context) (again bool) {
 	}
 	outcome = r.w.options.Client.Send(ctx, prepared)
 	return r.conclude(ctx, next, dispatch, signNo, outcome)
+}
+
+// message builds what a step sends.
+func (r *run) message(next step) (nhsa.Message, error) {
+	switch next.action {
+	case actUndo:
+		return nhsa.Reverse{PsnNo: r.dossier.Identity.PsnNo, Original: next.original.MsgID, OriginalInfno: next.original.Infno}, nil
+	case actAsk, actPremium:
+		if message := r.extension(); message != nil {
+			return message, nil
+		}
+		return nil, settle.NewError(settle.BadRequest, errors.New("the report has no request"))
+	}
+	if r.dossier.Sale.Clinic() {
+		return r.clinicMessage(next)
+	}
+	if next.action == actCancel {
+		return nhsa.Cancel{PsnNo: r.dossier.Identity.PsnNo, SetlID: r.dossier.Booked.SetlID, MdtrtID: r.dossier.Booked.MdtrtID, Rebook: r.rebook()}, nil
+	}
+	return nhsa.PharmacySettle{Dossier: r.dossier, Extensions: r.w.options.Extensions}, nil
+}
+
+// rebook is what the accounts pay of what is booked anew after a cancellation, for a centre that keeps it for us.
+func (r *run) rebook() []settle.PersonPay {
+	if !r.w.options.Extensions.ExpectedSplit || r.report.Kind != settle.ReportRefund {
+		return nil
+	}
+	return r.dossier.Pays
 }
 
 // operator is who stood at the till; the daemon's own reports where there is none, or none that fits the sign-in.
@@ -99,16 +129,24 @@ func (r *run) operator() settle.Operator {
 	if premium := r.dossier.Premium; premium != nil && operator.ID == "" {
 		operator = premium.Operator
 	}
+	return fitting(operator, r.w.options.Operator)
+}
+
+// fitting is the operator where a sign-in takes them, else another.
+func fitting(operator, other settle.Operator) settle.Operator {
 	if id, name := len([]rune(operator.ID)), len([]rune(operator.Name)); id > 0 && id <= 20 && name > 0 && name <= 50 {
 		return operator
 	}
-	return r.w.options.Operator
+	return other
 }
 
 // conclude writes the outcome of a message and moves the report.
 func (r *run) conclude(ctx context.Context, next step, dispatch settle.Dispatch, signNo string, outcome nhsa.Outcome) (again bool) {
 	result := settle.DispatchResult{MsgID: dispatch.MsgID, Report: r.report.ID, At: r.w.options.Clock()}
 	result.Fault = r.redact(outcome.Fault)
+	if outcome.Result == nhsa.Answered {
+		result.Answered = outcome.Answer.CentreTime
+	}
 	client := r.w.options.Client
 	switch {
 	case outcome.Result == nhsa.NotSent:
@@ -117,7 +155,7 @@ func (r *run) conclude(ctx context.Context, next step, dispatch settle.Dispatch,
 		r.w.options.SignIns.Forget(r.operator(), signNo)
 		again = !r.signed
 		r.signed = true
-		r.retry(&result, settle.DispatchRefused)
+		r.retry(&result, settle.DispatchUnsent)
 		if again {
 			result.NextAt, result.Attempt = result.At, false
 		}
@@ -127,6 +165,11 @@ func (r *run) conclude(ctx context.Context, next step, dispatch settle.Dispatch,
 		r.asked(&result, outcome)
 	case next.action == actPremium:
 		r.paid(&result, outcome)
+	case next.action.prepares():
+		again = r.visited(&result, next, outcome)
+	case outcome.Refused() && !client.MessageRepeated(outcome) && next.action == actBook && r.dossier.Sale.Clinic():
+		// The visit is closed and the lines are withdrawn before the report is held for a person.
+		result.State, result.ReportState, result.NextAt, again = settle.DispatchRefused, settle.ReportPending, result.At, true
 	case outcome.Refused() && !client.MessageRepeated(outcome):
 		result.State, result.ReportState, result.Done = settle.DispatchRefused, settle.ReportRefused, true
 	case outcome.Result == nhsa.Answered && !outcome.Refused():
@@ -190,7 +233,7 @@ func (r *run) booked(result *settle.DispatchResult, next step, outcome nhsa.Outc
 		booking := nhsa.DecodeCancel(outcome.Answer, result.MsgID)
 		result.State, result.Booking, result.Unbooked = settle.DispatchAccepted, &booking, true
 		result.ReportState, result.Done, result.NextAt = settle.ReportAccepted, true, result.At
-		if r.report.Kind == settle.ReportRefund && len(r.dossier.Sale.Lines) > 0 {
+		if r.goesOn() {
 			result.ReportState, result.Done, again = settle.ReportPending, false, true
 		}
 		return again
@@ -204,12 +247,19 @@ func (r *run) booked(result *settle.DispatchResult, next step, outcome nhsa.Outc
 		}
 		return false
 	}
+	booking.Batch = next.batch
 	result.State, result.Booking, result.Done = settle.DispatchAccepted, &booking, true
 	result.ReportState = settle.ReportAccepted
 	if booking.Figures != r.dossier.Figures {
 		result.ReportState, result.Fault = settle.ReportAdjusted, "中心入账的金额与本机不同，以中心为准"
 	}
 	return false
+}
+
+// goesOn reports whether something is left to send after the cancellation is through: what the patient keeps is booked
+// anew, and a clinic's visit is closed.
+func (r *run) goesOn() bool {
+	return r.dossier.Sale.Clinic() || r.report.Kind == settle.ReportRefund && len(r.dossier.Sale.Lines) > 0
 }
 
 // codeWarning is an infcode that some centres use for "done, with a warning"; it counts only with a whole booking.
@@ -285,7 +335,7 @@ func (r *run) postpone(ctx context.Context, code settle.Code, fault string) {
 		// The report is due still; waiting here keeps its person from being tried in a tight loop.
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoff(0, r.w.options.LeastWait, r.w.options.MostWait)):
+		case <-time.After(r.w.backoff(0)):
 		}
 		return
 	}
@@ -299,17 +349,27 @@ func (r *run) postpone(ctx context.Context, code settle.Code, fault string) {
 // fails is no attempt of the report.
 func (r *run) later(now time.Time) time.Time {
 	streak, _ := r.w.options.Client.Failures()
-	return now.Add(backoff(max(r.report.Attempts, streak-1), r.w.options.LeastWait, r.w.options.MostWait))
+	return now.Add(r.w.backoff(max(r.report.Attempts, streak-1)))
 }
 
 // redact drops everything from a text that names the person.
 func (r *run) redact(text string) string {
-	id, other, card := r.dossier.Identity, r.dossier.Other, r.dossier.Card
+	return redactFor(&r.dossier, text)
+}
+
+func redactFor(d *settle.Dossier, text string) string {
+	id, other, card := d.Identity, d.Other, d.Card
 	secrets := []string{id.PsnNo, id.IDNumber, id.Name, other.PsnNo, other.IDNumber, other.Name, card.Number, card.Identifier, card.IDNumber}
+	for _, p := range d.Pays {
+		secrets = append(secrets, p.PsnNo)
+	}
 	return nhsa.Redact(text, slices.DeleteFunc(secrets, func(s string) bool { return s == "" })...)
 }
 
 func (r *run) tell(state settle.ReportState, done bool, fault, infno string, dispatch settle.DispatchState) {
+	if done {
+		r.w.wakeGoods()
+	}
 	r.w.options.OnUpstream(Event{
 		At: r.w.options.Clock(), Report: r.report.ID, Settlement: r.report.Settlement, Return: r.report.Return,
 		Kind: r.report.Kind, State: state, Done: done, Infno: infno, Dispatch: dispatch, Fault: fault, Offline: r.w.Offline(),

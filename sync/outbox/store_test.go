@@ -196,6 +196,9 @@ func (m *memory) FinishDispatch(_ context.Context, r settle.DispatchResult) erro
 		entry := &m.journal[r.Report][i]
 		if entry.MsgID == r.MsgID {
 			entry.State, entry.Fault, entry.EndedAt, found = r.State, r.Fault, r.At, true
+			if r.Visit != "" {
+				entry.Visit = r.Visit
+			}
 		}
 		if r.Undone != "" && entry.MsgID == r.Undone {
 			entry.State = settle.DispatchReversed

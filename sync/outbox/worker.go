@@ -19,6 +19,7 @@ type Options struct {
 	Client     *nhsa.Client
 	SignIns    *nhsa.SignIns
 	Extensions nhsa.Extensions
+	Uploads    Uploads         // nil: goods are not uploaded
 	Prover     Prover          // nil: what 2601 cannot undo stays unknown until a person resolves it
 	Operator   settle.Operator // signs in for probes and where a sale names no operator; default gongjid
 	Clock      func() time.Time
@@ -29,11 +30,13 @@ type Options struct {
 	Parallel  int           // people worked on at once; default 8
 	LeastWait time.Duration // first wait after a failure; default 500 ms
 	MostWait  time.Duration // longest wait after failures; default 5 min
-	// AskAgain is how long until a binding request that the centre has not decided is asked about again. 0: not at all;
-	// the report ends, the request stays pending, and the feed brings the binding when it is there. Asking again keeps
-	// the report open, so it is only for a store that holds nobody's sales back behind a request.
+	// AskAgain is how long until a binding request that the centre has not decided is asked about again, until it has: a
+	// refusal is only learned by asking. 0: not at all; the report ends, the request stays pending, and the feed brings the
+	// binding when it is there. The store holds nobody's reports back behind a request that waits for a decision.
 	AskAgain   time.Duration
 	ProbeEvery time.Duration // between probes of a line that is down, growing to MostWait; default 5 s
+	// Jitter spreads waits by something from 0 to most; default at random. A simulation that must replay has its own.
+	Jitter func(most time.Duration) time.Duration
 }
 
 // Event tells the till what became of a report. It carries no identity.
@@ -61,7 +64,10 @@ type Worker struct {
 	flying map[settle.PersonID]bool
 	wg     sync.WaitGroup
 
-	lastProbe time.Time // of Run's goroutine only
+	lastProbe time.Time       // of Run's goroutine only
+	due       []settle.Report // of Run's goroutine only: read from the store and not started yet
+
+	goods chan struct{} // wakes the uploads
 }
 
 // endWithin is how long Run takes at most after its context has ended.
@@ -84,13 +90,16 @@ func New(options Options) (*Worker, error) {
 	if options.OnUpstream == nil {
 		options.OnUpstream = func(Event) {}
 	}
+	if options.Jitter == nil {
+		options.Jitter = randomly
+	}
 	options.Parallel = positive(options.Parallel, 8)
 	options.LeastWait = positive(options.LeastWait, 500*time.Millisecond)
 	options.MostWait = positive(options.MostWait, 5*time.Minute)
 	options.ProbeEvery = positive(options.ProbeEvery, 5*time.Second)
 	w := &Worker{
 		options: options, log: options.Logger.With("component", "outbox"),
-		wake: make(chan struct{}, 1), flying: map[settle.PersonID]bool{},
+		wake: make(chan struct{}, 1), flying: map[settle.PersonID]bool{}, goods: make(chan struct{}, 1),
 	}
 	if options.Registerer != nil {
 		options.Registerer.MustRegister(newCollector(w))
@@ -154,6 +163,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	if recovered > 0 {
 		w.log.Warn("messages were on their way when the last run ended; they are unknown now", "messages", recovered)
 	}
+	if w.options.Uploads != nil {
+		w.wg.Add(1)
+		go func() { defer w.wg.Done(); w.upload(ctx) }()
+	}
 	for ctx.Err() == nil {
 		wait := w.pass(ctx)
 		timer := time.NewTimer(wait)
@@ -192,16 +205,19 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 	if flying >= w.options.Parallel {
 		return probe
 	}
-	// People under way may still be in the list, so ask for that many more.
-	due, err := w.options.Store.DueReports(ctx, now, w.options.Parallel+flying)
-	if err != nil {
-		w.storeFault(ctx, "due reports", err)
-		return w.options.LeastWait
-	}
-	for _, report := range due {
-		if flying >= w.options.Parallel {
-			break
+	if len(w.due) == 0 {
+		// One look at the store is for many reports: what is first of its person stays first until it is done. People under way
+		// may still be in the list.
+		due, err := w.options.Store.DueReports(ctx, now, ahead*w.options.Parallel+flying)
+		if err != nil {
+			w.storeFault(ctx, "due reports", err)
+			return w.options.LeastWait
 		}
+		w.due = due
+	}
+	for len(w.due) > 0 && flying < w.options.Parallel {
+		report := w.due[0]
+		w.due = w.due[1:]
 		if w.start(report.Person, func() { w.work(ctx, report) }) {
 			flying++
 		}
@@ -219,6 +235,9 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 	}
 	return min(probe, max(next.Sub(now), time.Millisecond))
 }
+
+// ahead is how many times what is worked on at once is read from the store at a time.
+const ahead = 8
 
 // downAfter is how many failures in a row make a line that is down; fewer may be one bad record.
 const downAfter = 3

@@ -101,7 +101,7 @@ func (b *bench) close() {
 }
 
 // asking are the messages that book nothing and so need no journal.
-var asking = []string{nhsa.InfnoSignIn, nhsa.InfnoUpload, nhsa.InfnoDetails, nhsa.InfnoDownload, nhsa.InfnoSettlement, nhsa.InfnoTotals}
+var asking = []string{nhsa.InfnoSignIn, nhsa.InfnoQuote, nhsa.InfnoUpload, nhsa.InfnoDetails, nhsa.InfnoDownload, nhsa.InfnoSettlement, nhsa.InfnoTotals}
 
 // watch holds every message that changes the book against the journal as it arrives.
 func (b *bench) watch(next http.Handler) http.Handler {
@@ -659,7 +659,7 @@ func TestDecide(t *testing.T) {
 		{settle.ReportRefund, booking, line, []settle.Dispatch{entry("2103", settle.DispatchAccepted), entry("2102", settle.DispatchAccepted)}, actFinish},
 	} {
 		d := settle.Dossier{Report: settle.Report{Kind: c.kind}, Booked: c.booked, Sale: settle.Sale{Lines: c.lines}, Journal: c.journal}
-		got := decide(&d)
+		got := decide(&d, "")
 		if got.action != c.want {
 			t.Errorf("case %d: action %d, want %d", i, got.action, c.want)
 		}
@@ -676,7 +676,7 @@ func TestBackoff(t *testing.T) {
 		if n < 10 {
 			want = min(most, least<<n)
 		}
-		if got := backoff(n, least, most); got < want/2 || got > want {
+		if got := backoff(n, least, most, randomly); got < want/2 || got > want {
 			t.Errorf("after %d failures %v", n, got)
 		}
 	}

@@ -59,6 +59,7 @@ type Difference struct {
 	MsgID  string         `json:"msgid,omitempty"` // what a 2601 would name
 	Ours   *Row           `json:"-"`               // nil: we have none; it names a person
 	Theirs nhsa.ResultRow `json:"-"`               // zero where the centre has none; it names a person
+	Office string         `json:"office"`          // at which it was looked up
 	Sure   bool           `json:"sure"`            // the rules decide it; else a person does
 	Advice string         `json:"advice"`          // Chinese, what to do
 }

@@ -8,7 +8,7 @@ import (
 
 // Store is what the reconciliation needs of the ledger.
 type Store interface {
-	// BookedRows lists what the centre has acknowledged with a centre time on the days from begin to end, both
+	// BookedRows lists what the centre has acknowledged on the days from begin to end, by its setl_time, both
 	// included: settlements, and each accepted cancellation as a row of its own with negative figures. What a confirmed
 	// 2601 undid is left out.
 	BookedRows(ctx context.Context, begin, end settle.Date) ([]Row, error)

@@ -275,25 +275,59 @@ func TestProve(t *testing.T) {
 	b.sell(500, true)
 	lost := b.sell(700, false)
 	who := settle.Identity{PsnNo: b.family.Stranger.PsnNo, Area: "430100"}
-	proof, err := b.Prove(t.Context(), Question{lost, who})
+	long := time.Now().Add(-time.Minute)
+	proof, err := b.Prove(t.Context(), Question{Dispatch: lost, Identity: who, Refused: long})
 	if err != nil || proof.Verdict != Present || proof.Booking.Figures != (settle.Figures{Total: 700, Own: 700}) || proof.Booking.MsgID != lost.MsgID || proof.File == "" {
 		t.Errorf("%+v, %v", proof, err)
 	}
-	if proof, err := b.Prove(t.Context(), Question{lost, settle.Identity{PsnNo: "2", Area: "430100"}}); err == nil {
+	if proof, err := b.Prove(t.Context(), Question{Dispatch: lost, Identity: settle.Identity{PsnNo: "2", Area: "430100"}, Refused: long}); err == nil {
 		t.Errorf("another person's row: %+v", proof)
+	}
+	if proof, err := b.Prove(t.Context(), Question{Dispatch: lost, Identity: who, Refused: long, UndoOpen: true, UndoRefused: time.Now().Add(time.Hour)}); err != nil || proof.Verdict != Open {
+		t.Errorf("while a 2601 may still arrive: %+v, %v", proof, err)
 	}
 	never := lost
 	never.MsgID = "P43010000001202601010000009999"
-	if proof, err := b.Prove(t.Context(), Question{never, who}); err != nil || proof.Verdict != Absent {
+	if proof, err := b.Prove(t.Context(), Question{Dispatch: never, Identity: who, Refused: long}); err != nil || proof.Verdict != Absent {
 		t.Errorf("%+v, %v", proof, err)
 	}
-	fresh := never
-	fresh.SentAt = time.Now().Add(time.Hour)
-	if proof, err := b.Prove(t.Context(), Question{fresh, who}); err != nil || proof.Verdict != Open {
+	if proof, err := b.Prove(t.Context(), Question{Dispatch: never, Identity: who, Refused: time.Now().Add(time.Hour)}); err != nil || proof.Verdict != Open {
 		t.Errorf("too early: %+v, %v", proof, err)
 	}
 	b.book.offices = nil
-	if proof, err := b.Prove(t.Context(), Question{never, who}); err != nil || proof.Verdict != Open {
+	if proof, err := b.Prove(t.Context(), Question{Dispatch: never, Identity: who, Refused: long}); err != nil || proof.Verdict != Open {
 		t.Errorf("no office is known: %+v, %v", proof, err)
+	}
+}
+
+// TestProveByTheCentresClock: the PC's clock, two days ahead or behind, neither proves absence early nor has the wrong days
+// searched.
+func TestProveByTheCentresClock(t *testing.T) {
+	for _, wrong := range []time.Duration{-50 * time.Hour, 50 * time.Hour} {
+		b := newBench(t, centre.Options{}, nil)
+		b.options.ProofAfter = 10 * time.Minute
+		b.options.Clock = func() time.Time { return time.Now().Add(wrong) }
+		lost := b.sell(700, false)
+		lost.SentAt, lost.SentCentre = time.Now().Add(wrong), time.Now()
+		who := settle.Identity{PsnNo: b.family.Stranger.PsnNo, Area: "430100"}
+		never := lost
+		never.MsgID, never.SentAt = "P43010000001202601010000009999", time.Now() // "sent" before a forward jump
+		if proof, err := b.Prove(t.Context(), Question{Dispatch: never, Identity: who, Refused: time.Now()}); err != nil || proof.Verdict != Open {
+			t.Errorf("%s: proved at once: %+v, %v", wrong, proof, err)
+		}
+		if proof, err := b.Prove(t.Context(), Question{Dispatch: lost, Identity: who, Refused: time.Now().Add(-11 * time.Minute)}); err != nil || proof.Verdict != Present {
+			t.Errorf("%s: the wrong days were searched: %+v, %v", wrong, proof, err)
+		}
+		lost.SentCentre = time.Time{} // not known: a wide window
+		if proof, err := b.Prove(t.Context(), Question{Dispatch: lost, Identity: who, Refused: time.Now().Add(-11 * time.Minute)}); err != nil || proof.Verdict != Present {
+			t.Errorf("%s: the window is not wide enough: %+v, %v", wrong, proof, err)
+		}
+		if proof, err := b.Prove(t.Context(), Question{Dispatch: never, Identity: who}); err != nil || proof.Verdict != Open {
+			t.Errorf("%s: proved without a time of the centre: %+v, %v", wrong, proof, err)
+		}
+		b.waits.first[never.MsgID] = b.waits.first[never.MsgID].Add(-11 * time.Minute)
+		if proof, err := b.Prove(t.Context(), Question{Dispatch: never, Identity: who}); err != nil || proof.Verdict != Absent {
+			t.Errorf("%s: not proved after the wait: %+v, %v", wrong, proof, err)
+		}
 	}
 }

@@ -19,6 +19,7 @@ type Options struct {
 	Client   *nhsa.Client
 	SignIns  *nhsa.SignIns
 	Operator settle.Operator // default gongjid
+	Offices  []string        // clearing offices besides those that bookings have named
 	Clock    func() time.Time
 	Logger   *slog.Logger
 	// ProofAfter is how long after a message was sent its absence may be concluded: until then it may still be on its
@@ -27,7 +28,10 @@ type Options struct {
 }
 
 // Runner reconciles with one centre. It is safe for concurrent use.
-type Runner struct{ options Options }
+type Runner struct {
+	options Options
+	waits   waits
+}
 
 // New checks the options. The error is NOT_CONFIGURED and names what is missing.
 func New(options Options) (*Runner, error) {
@@ -47,7 +51,7 @@ func New(options Options) (*Runner, error) {
 		options.ProofAfter = 10 * time.Minute
 	}
 	options.Logger = options.Logger.With("component", "reconcile")
-	return &Runner{options}, nil
+	return &Runner{options: options}, nil
 }
 
 // GroupResult is the outcome of one group's totals.
@@ -95,7 +99,7 @@ func (r *Runner) Day(ctx context.Context, day settle.Date) (Report, error) {
 		return report, err
 	}
 	for _, u := range unknown { // what is open may be a row that only the centre has
-		of, err := r.options.Store.ClearingOffices(ctx, u.Area)
+		of, err := r.offices(ctx, u.Area)
 		if err != nil {
 			return report, err
 		}
@@ -108,14 +112,34 @@ func (r *Runner) Day(ctx context.Context, day settle.Date) (Report, error) {
 			continue
 		}
 		mine := ofOffice(rows, office)
-		results, _, err := r.details(ctx, office, day, day, mine)
+		judged, err := r.details(ctx, office, day, day, mine)
 		if err != nil {
 			return report, err
 		}
-		report.Differences = append(report.Differences, Compare(mine, results, unknown, r.options.Client.Dialect())...)
+		found := Compare(mine, judged.rows, unknown, r.options.Client.Dialect())
+		for i := range found {
+			found[i].Office = office
+		}
+		report.Differences = append(report.Differences, found...)
 	}
-	return report, r.options.Store.RecordReconciliation(ctx, report.kept())
+	return report, r.options.Store.RecordReconciliation(ctx, report.kept(r.options.Client.Dialect()))
 }
+
+// offices are the offices at which people insured in an area can be cleared: those that the centre has named before, and
+// those of the configuration.
+func (r *Runner) offices(ctx context.Context, area string) ([]string, error) {
+	known, err := r.options.Store.ClearingOffices(ctx, area)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(known, r.options.Offices)
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// SignOut signs everybody out who is signed in (9002), as some centres demand after the day was held against their book. The
+// next message signs in again by itself. The errors are those of [nhsa.SignIns.SignOut].
+func (r *Runner) SignOut(ctx context.Context) error { return r.options.SignIns.SignOut(ctx) }
 
 // totals asks 3201 for each group and returns the offices, true where a group does not balance.
 func (r *Runner) totals(ctx context.Context, report *Report, rows []Row) (map[string]bool, error) {
@@ -139,7 +163,7 @@ func (r *Runner) totals(ctx context.Context, report *Report, rows []Row) (map[st
 // A centre that refuses such a question has nothing there either.
 func (r *Runner) emptyGroups(ctx context.Context, report *Report, offices map[string]bool) error {
 	venue := r.options.Client.Venue()
-	known, err := r.options.Store.ClearingOffices(ctx, venue.Area)
+	known, err := r.offices(ctx, venue.Area)
 	if err != nil {
 		return err
 	}
@@ -202,8 +226,15 @@ func ofOffice(rows []Row, office string) (mine []Row) {
 	return mine
 }
 
+// judgement is a centre's item result.
+type judgement struct {
+	rows []nhsa.ResultRow
+	file string    // its number
+	at   time.Time // the centre's time before it looked; zero where the centre tells none
+}
+
 // details uploads the rows of an office and fetches the centre's judgement of each.
-func (r *Runner) details(ctx context.Context, office string, begin, end settle.Date, rows []Row) (results []nhsa.ResultRow, fileNo string, err error) {
+func (r *Runner) details(ctx context.Context, office string, begin, end settle.Date, rows []Row) (j judgement, err error) {
 	dialect, venue := r.options.Client.Dialect(), r.options.Client.Venue().Code
 	var total nhsa.Totals
 	statement := make([]nhsa.StatementRow, 0, len(rows))
@@ -218,28 +249,30 @@ func (r *Runner) details(ctx context.Context, office string, begin, end settle.D
 	name := fmt.Sprintf("%s-%s", venue, begin)
 	data, err := nhsa.EncodeStatement(name+".txt", statement)
 	if err != nil {
-		return nil, "", err
+		return j, err
 	}
 	answer, err := r.must(ctx, nhsa.Upload{File: data, Name: name + ".zip", Venue: venue})
 	if err != nil {
-		return nil, "", err
+		return j, err
 	}
 	file, err := nhsa.DecodeUpload(answer)
 	if err != nil {
-		return nil, "", settle.NewError(settle.UpstreamSilent, err)
+		return j, settle.NewError(settle.UpstreamSilent, err)
 	}
+	j.at = answer.CentreTime
 	answer, err = r.must(ctx, nhsa.CheckDetails{
 		Office: office, FileNo: file.No, Begin: begin, End: end, Total: nhsa.Amount(total.Total), Fund: nhsa.Amount(total.FundOf(dialect)),
 		Cash: nhsa.Amount(total.Cash), Count: len(rows),
 	})
 	if err != nil {
-		return nil, "", err
+		return j, err
 	}
 	if file, err = nhsa.DecodeDetails(answer); err != nil {
-		return nil, "", settle.NewError(settle.UpstreamSilent, err)
+		return j, settle.NewError(settle.UpstreamSilent, err)
 	}
-	results, err = r.fetch(ctx, file)
-	return results, file.No, err
+	j.file = file.No
+	j.rows, err = r.fetch(ctx, file)
+	return j, err
 }
 
 func (r *Runner) fetch(ctx context.Context, file nhsa.File) ([]nhsa.ResultRow, error) {

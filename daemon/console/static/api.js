@@ -27,14 +27,15 @@ export const authorization = () => ({ Authorization: `Bearer ${token}` });
 // answerTime is longer than a sale may wait for the centre.
 const answerTime = 75_000;
 
-async function call(method, path, body, signal) {
+// call asks and reads the answer's JSON; read takes another form of answer in its place. Refusals are JSON in any case.
+async function call(method, path, body, signal, read = (response) => response.json(), time = answerTime) {
   const control = new AbortController(); // by hand: tills on old Windows have browsers without AbortSignal.any
-  const limit = setTimeout(() => control.abort(), answerTime);
+  const limit = setTimeout(() => control.abort(), time);
   const stop = () => control.abort();
   signal?.addEventListener("abort", stop);
   const options = {
     method, cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer",
-    headers: { ...authorization(), Accept: "application/json" },
+    headers: { ...authorization(), Accept: "application/json, */*;q=0.5" },
     signal: control.signal,
   };
   if (body !== undefined) {
@@ -44,7 +45,7 @@ async function call(method, path, body, signal) {
   let response, document;
   try {
     response = await fetch(path, options);
-    document = await response.json();
+    document = await (response.ok ? read(response) : response.json());
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Lost(String(error));
@@ -67,4 +68,78 @@ export const settle = (sale) => call("POST", "/v1/settlements", sale);
 export const settlement = (id) => call("GET", `/v1/settlements/${part(id)}`);
 export const sale = (id) => call("GET", `/v1/sales/${part(id)}`);
 export const refund = (id, request) => call("POST", `/v1/settlements/${part(id)}/refunds`, request);
+export const accounts = (terminal) => call("GET", `/v1/people/me/accounts?terminal=${part(terminal)}`);
+export const bindings = (terminal) => call("GET", `/v1/people/me/bindings?terminal=${part(terminal)}`);
+export const bind = (request) => call("POST", "/v1/bindings", request);
+export const changeBinding = (id, request) => call("PATCH", `/v1/bindings/${part(id)}`, request);
+export const endBinding = (id, request) => call("DELETE", `/v1/bindings/${part(id)}`, request);
+export const statement = (terminal, from) => call("GET", `/v1/people/me/statement?${query({ terminal, from })}`);
+export const statementFile = (terminal, from, format, progress) => call("GET", `/v1/people/me/statement?${query({ terminal, from, format })}`, undefined, undefined, (response) => fileOf(response, progress), fileTime);
+export const payPremium = (request) => call("POST", "/v1/premiums", request);
+export const premium = (id) => call("GET", `/v1/premiums/${part(id)}`);
+export const cancelPremium = (id, request) => call("POST", `/v1/premiums/${part(id)}/cancellation`, request);
+export const attention = () => call("GET", "/v1/attention");
+export const closeAttention = (id, request) => call("POST", `/v1/attention/${part(id)}`, request);
+export const importFile = (request) => call("POST", "/v1/bindings/import", request);
+export const explanation = (id) => call("GET", `/v1/settlements/${part(id)}/explanation`);
+export const receipt = (id) => call("GET", `/v1/settlements/${part(id)}/receipt`);
+// slip is a slip's text, which comes in the encoding of slip printers.
+export const slip = (id, columns, large) => call("GET", `/v1/settlements/${part(id)}/receipt?format=text&columns=${columns}${large ? "&large=true" : ""}`, undefined, undefined,
+  async (response) => new TextDecoder("gb18030").decode(await response.arrayBuffer()));
+export const reverse = (id, request) => call("POST", `/v1/settlements/${part(id)}/reversal`, request);
+export const upstream = () => call("GET", "/v1/upstream");
+export const guidance = () => call("GET", "/v1/guidance");
+
+const query = (filters) => new URLSearchParams(filters).toString();
+
+export const records = (filters) => call("GET", `/v1/records?${query(filters)}`);
+export const report = (filters) => call("GET", `/v1/reports?${query(filters)}`);
+export const reconciliations = (from, to) => call("GET", `/v1/reconciliations?${query({ from, to })}`);
+export const reconcileDay = (day) => call("POST", "/v1/reconciliations", { day });
+export const closeMonth = (request) => call("POST", "/v1/reconciliations/close", request);
+
+// fileTime is how long a file may take, in milliseconds.
+const fileTime = 1_800_000;
+
+// exported is an export as { name, blob }; progress hears how many bytes have come. bundle is a month's zip.
+export const exported = (filters, progress) => call("GET", `/v1/exports?${query(filters)}`, undefined, undefined, (response) => fileOf(response, progress), fileTime);
+export const bundle = (month) => call("GET", `/v1/reconciliations/${part(month)}/bundle`, undefined, undefined, (response) => fileOf(response, () => {}), fileTime);
+
+async function fileOf(response, progress) {
+  const name = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") || "")?.[1] || "gongji";
+  const pieces = [], reader = response.body.getReader();
+  for (let bytes = 0; ;) {
+    const { value, done } = await reader.read();
+    if (done) return { name, blob: new Blob(pieces, { type: response.headers.get("Content-Type") || "" }) };
+    pieces.push(value);
+    progress((bytes += value.length));
+  }
+}
+
+// routes are what the daemon can do, as "GET /v1/reader"; "preview POST /v1/bindings" where it can say beforehand what it
+// would do.
+export async function routes() {
+  const { paths, components } = await call("GET", "/openapi.json");
+  const found = new Set();
+  for (const [path, item] of Object.entries(paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      const route = `${method.toUpperCase()} ${path}`;
+      const schema = operation.requestBody?.content["application/json"]?.schema.$ref?.split("/").pop();
+      found.add(route);
+      if (components.schemas[schema]?.properties?.preview) found.add(`preview ${route}`);
+    }
+  }
+  return found;
+}
+
+// waiting is how many items are on the work list, or null where the token is not a manager's: it opens to no other.
+export async function waiting() {
+  try {
+    return (await attention()).items.length;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 403) return null;
+    throw error;
+  }
+}
+
 export const demo = (action, request = {}) => call("POST", `/console/demo/${action}`, request);

@@ -2,6 +2,7 @@
 
 import { byId, h, put } from "./dom.js";
 import { fen, less, lineTotal, minus, parsePrice, parseQuantity, show, text } from "./money.js";
+import * as presenter from "./presenter.js";
 import { change, state } from "./store.js";
 import { has, t } from "./words.js";
 
@@ -16,7 +17,7 @@ const largest = 99_999_999_999n; // fen; nine digits of yuan
 // fresh is an empty bill. Its sale_id is made here and kept until the bill is done, whatever happens in between.
 export function fresh() {
   return {
-    saleId: newId("S"), lines: [], next: 1, patient: { id_number: "", name: "" }, useAccounts: true, askShared: false,
+    saleId: newId("S"), lines: [], next: 1, patient: { id_number: "", name: "" }, presenter: { who: "self", face: false, agent: null }, prescription: null, useAccounts: true, askShared: false,
     stage: "edit", // edit, settling, unknown (asked to settle, no answer), done
     quote: null, quoting: false, problem: null, // of the last quote
     refusal: null, note: "", // of the last attempt to settle; they stay until the cashier has acted
@@ -39,11 +40,13 @@ export function request(bill) {
   const body = {
     sale_id: bill.saleId, terminal: state.terminal, operator: operator(), med_type: medPharmacy,
     lines: bill.lines, use_accounts: bill.useAccounts, ask_shared: bill.askShared, person_check: "card_read",
+    ...presenter.request(bill),
   };
   const patient = {};
   if (bill.patient.id_number) patient.id_number = bill.patient.id_number;
   if (bill.patient.name) patient.name = bill.patient.name;
   if (Object.keys(patient).length) body.patient = patient;
+  if (bill.prescription) body.prescription = bill.prescription;
   return body;
 }
 
@@ -98,14 +101,14 @@ function steer(event, form) {
   event.preventDefault();
   const fields = [...form.querySelectorAll("input, select")];
   const at = fields.indexOf(event.target);
-  if (event.target.name !== "trace") {
+  if (at < fields.indexOf(form.elements.trace)) {
     fields[at + 1].focus();
     fields[at + 1].select?.();
     return;
   }
-  const codes = split(event.target.value);
+  const codes = split(form.elements.trace.value);
   const wanted = Number(parseQuantity(form.elements.quantity.value.trim()) || 1);
-  if (codes.length > 0 && codes.length < wanted) {
+  if (event.target.name === "trace" && form.elements.pack.value === "" && codes.length > 0 && codes.length < wanted) {
     event.target.value = `${codes.join(" ")} `;
     return;
   }
@@ -121,6 +124,8 @@ function add(form) {
     code: e.code.value.trim(), name: e.name.value.trim(), class: e.class.value, trace_codes: split(e.trace.value),
     unit_price: parsePrice(e.price.value.trim()), quantity: parseQuantity(e.quantity.value.trim()),
   };
+  if (e.pack.value) line[e.pack.value] = true; // no_code or split_pack
+  if (e.rx.checked) line.rx = true;
   const [field, fault] = faultOf(line);
   byId("entry-fault").textContent = fault;
   if (field) {
@@ -156,6 +161,8 @@ function reopen(line) {
   e.price.value = line.unit_price;
   e.quantity.value = line.quantity;
   e.trace.value = (line.trace_codes || []).join(" ");
+  e.pack.value = line.no_code ? "no_code" : line.split_pack ? "split_pack" : "";
+  e.rx.checked = line.rx === true;
   edit((bill) => { bill.lines = bill.lines.filter((l) => l !== line); });
   e.quantity.focus();
   e.quantity.select();
@@ -184,7 +191,8 @@ function row(bill, line, i) {
   const traces = (line.trace_codes || []).length;
   const back = bill.returned[line.id];
   return h("tr", {}, h("td", { class: "num" }, String(i + 1)),
-    h("td", {}, h("span", { class: "item" }, line.name), h("span", { class: "muted small-text" }, line.code, traces > 0 && ` · ${t("traces", { n: traces })}`)),
+    h("td", {}, h("span", { class: "item" }, line.name), h("span", { class: "muted small-text" }, line.code, traces > 0 && ` · ${t("traces", { n: traces })}`,
+      ...["no_code", "split_pack"].filter((k) => line[k]).map((k) => ` · ${t(`pack_${k}`)}`), line.rx && ` · ${t("rx")}`)),
     h("td", {}, h("span", { class: "tag" }, className(line.class))),
     h("td", { class: "money" }, line.unit_price), h("td", { class: "money" }, line.quantity, back && h("span", { class: "back" }, t("returned", { n: back }))),
     h("td", { class: "money strong" }, show(line.total).slice(2)), h("td", { class: "row-tools" }, tools(bill, line)));

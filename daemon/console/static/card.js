@@ -2,7 +2,7 @@
 
 import { goodNumber, edit } from "./bill.js";
 import { byId, h, put } from "./dom.js";
-import { present, reader, state } from "./store.js";
+import { besides, present, reader, state } from "./store.js";
 import { english, has, t } from "./words.js";
 
 let drawn = "";
@@ -49,9 +49,10 @@ export function draw() {
 function words() {
   const r = reader();
   if (state.phase === "down") return ["lost", t("lostTitle"), t("lostText")];
-  if (state.phase === "connecting" || !r) return ["wait", t("waitTitle"), ""];
-  const other = r.state === "present" ? null : present();
+  if (state.phase === "connecting" || !state.readers.length) return ["wait", t("waitTitle"), ""];
+  const other = r?.state === "present" ? null : present();
   if (other) return ["present", other.kind === "evoucher" ? t("kind_evoucher") : `${other.holder}　${t("kind_id")}`, t("presentText")];
+  if (!r) return beside(besides());
   const fault = r.fault?.message && (!english() || r.state === "fault") ? r.fault.message : "";
   switch (r.state) {
     case "present": {
@@ -64,4 +65,11 @@ function words() {
     default: return state.removed && state.bill.lines.length && state.bill.stage === "edit"
       ? ["removed", t("removedTitle"), t("absentTitle")] : ["absent", t("absentTitle"), t("absentText")];
   }
+}
+
+// beside are the words where there is no card reader: the patient shows a 医保码, or an identity card.
+function beside(r) {
+  if (r.state === "down") return ["down", t("downTitle"), r.fault?.message || t("downText")];
+  if (r.state === "fault") return ["fault", r.role === "scanner" ? t("scanFault") : t("faultTitle"), r.fault?.message || ""];
+  return r.role === "scanner" ? ["absent", t("scanTitle"), t("scanText")] : ["absent", t("idTitle"), t("absentText")];
 }

@@ -1,18 +1,18 @@
 // The small signs at the top: service, reader, centre, and how many warnings stand.
 
 import { byId, h, put } from "./dom.js";
-import { reader, state } from "./store.js";
+import { besides, reader, state } from "./store.js";
 import { english, t } from "./words.js";
 
 let openHelp = () => {};
 export function setUp(open) { openHelp = open; }
 
 export function draw() {
-  const r = reader();
+  const r = reader() || besides();
   const up = state.phase === "up";
   const service = { up: ["good", t("up")], down: ["bad", t("connecting")], connecting: ["idle", t("notYet")] }[state.phase];
   const list = [chip("service", t("chipService"), service[0], service[1])];
-  if (up && r) list.push(chip("reader", t("chipReader"), r.state === "down" ? "bad" : "good", r.state === "down" ? t("down") : t("up")));
+  if (up && r) list.push(chip("reader", t(`reader_${r.role || "card"}`), r.state === "down" ? "bad" : "good", r.state === "down" ? t("down") : t("up")));
   if (up) list.push(chip("centre", t("chipCentre"), offline() ? "warn" : "good", offline() ? t("offline") : t("online")));
   const n = state.health.warnings.length;
   if (up && n > 0) list.push(h("button", { type: "button", class: `chip ${state.health.ready ? "warn" : "bad"}`, id: "chip-warnings", onclick: openHelp }, t("chipWarnings", { n })));

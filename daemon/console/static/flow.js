@@ -46,7 +46,7 @@ async function ask(bill) {
   if (control.signal.aborted || bill.stage !== "edit") return;
   change(() => {
     Object.assign(bill, { quoting: false, quote, problem });
-    if (quote) state.offline = quote.offline;
+    if (quote) Object.assign(state, { offline: quote.offline, lastQuote: quote });
   });
 }
 
@@ -101,7 +101,10 @@ function refused(bill, problem) {
 }
 
 function done(bill, settlement) {
-  change(() => Object.assign(bill, { stage: "done", settlement, quote: null, problem: null, refusal: null, note: "" }));
+  change((s) => {
+    Object.assign(bill, { stage: "done", settlement, quote: null, problem: null, refusal: null, note: "" });
+    s.settled.unshift({ settlement, lines: bill.lines });
+  });
 }
 
 // findOut asks what became of a bill whose answer was lost, until there is an answer. Settling again with the same

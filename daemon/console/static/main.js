@@ -9,8 +9,12 @@ import { byId, h, put } from "./dom.js";
 import { listen } from "./events.js";
 import * as flow from "./flow.js";
 import * as panel from "./panel.js";
+import * as presenter from "./presenter.js";
 import * as refund from "./refund.js";
-import { change, present, reader, shown, standing, state, terminalOf, watch } from "./store.js";
+import * as router from "./router.js";
+import * as slip from "./slip.js";
+import { besides, change, present, reader, shown, standing, state, terminalOf, watch } from "./store.js";
+import * as sure from "./sure.js";
 import { english, labels, setEnglish, t } from "./words.js";
 
 // lookAgain is how often health and an open report are looked at where no event came, in milliseconds.
@@ -47,14 +51,19 @@ function connect() {
 function heard(name, data) {
   if (name.startsWith("card_") || name.startsWith("reader_")) lookAtReaders();
   if (typeof data.offline === "boolean") change((s) => { s.offline = data.offline; });
-  if (name === "upstream") lookAtHealth();
+  if (name === "upstream") {
+    change((s) => { s.upstream = data; });
+    lookAtHealth();
+  }
   if (name === "settlement" || name === "upstream") flow.refresh();
+  router.onEvent(name, data);
 }
 
 // catchUp looks at everything after the connection came up: whatever happened in between, no event will tell.
 function catchUp() {
   lookAtReaders();
   lookAtHealth();
+  router.discover();
   demo.load();
   flow.findOut();
   flow.refresh();
@@ -76,11 +85,13 @@ async function lookAtReaders() {
   const was = present();
   change((s) => {
     s.readers = answer.readers;
-    const r = reader();
+    const r = reader() || besides();
     if (r && !answer.readers.some((other) => terminalOf(other) === s.terminal)) s.terminal = terminalOf(r);
     s.removed = was !== null && present() === null ? true : present() === null && s.removed;
   });
-  if (before !== cardKey()) (present() ? flow.again : flow.requote)();
+  if (before === cardKey()) return;
+  (present() ? flow.again : flow.requote)();
+  router.onCard();
 }
 
 let beside = ""; // what was shown last beside the card reader
@@ -133,8 +144,18 @@ function wireLogin() {
   api.onRejected(() => { api.setToken(""); change((s) => { s.phase = "connecting"; }); ask(true); });
 }
 
+// regain gives the focus to its field once more after a window closed: Chromium hands the focus back without the caret,
+// and then drops what is typed.
+function regain() {
+  const field = document.activeElement;
+  if (!field?.matches("input, textarea")) return;
+  field.blur();
+  field.focus();
+}
+
 function wireDialogs() {
   for (const button of document.querySelectorAll("[data-close]")) button.addEventListener("click", () => button.closest("dialog").close());
+  for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("close", regain);
   const form = byId("operator-dialog").querySelector("form");
   byId("operator").addEventListener("click", () => {
     form.elements.id.value = state.operator.id;
@@ -146,7 +167,7 @@ function wireDialogs() {
   byId("help-open").addEventListener("click", help);
 }
 
-const keys = ["f1", "f2", "f4", "f7", "f8", "f9", "esc"];
+const keys = ["f1", "f2", "f3", "f4", "f6", "f7", "f8", "f9", "f10", "esc"];
 
 function help() {
   put(byId("help-keys"), h("table", { class: "keys" }, keys.map((k) => h("tr", {}, h("td", {}, h("kbd", {}, k.toUpperCase())), h("td", {}, t(`key_${k}`))))));
@@ -183,22 +204,36 @@ function begin() {
   setTimeout(() => byId("entry").elements.code.focus());
 }
 
+function slipOfBill() {
+  if (state.bill.stage === "done") slip.open(state.bill.settlement.settlement_id);
+}
+
 function toEntry() {
   const form = byId("entry");
   if (form.contains(document.activeElement)) form.requestSubmit();
   else form.elements.code.focus();
 }
 
+// home is the way back to the counter.
+function home() {
+  router.go("counter");
+  byId("entry").elements.code.focus();
+}
+
 function wireKeys() {
-  const does = {
-    F1: help, F2: newBill, F4: toEntry, F8: flow.again, F9: flow.settle,
+  const anywhere = { F1: help, F6: router.focusMenu };
+  const atCounter = {
+    F2: newBill, F3: presenter.open, F4: toEntry, F8: flow.again, F9: flow.settle, F10: slipOfBill,
     F7: () => billView.edit((bill) => { bill.askShared = !bill.askShared; }),
   };
+  const elsewhere = { F2: home, Escape: home };
   addEventListener("keydown", (event) => {
-    const act = does[event.key];
+    const act = anywhere[event.key] || (router.at("counter") ? atCounter : elsewhere)[event.key];
     if (!act || event.altKey || event.ctrlKey || event.metaKey) return;
+    const open = document.querySelector("dialog[open]");
+    if (open && event.key === "Escape") return; // it closes the window
     event.preventDefault(); // also where it does nothing: the browser's own meaning would surprise
-    if (!event.repeat && !document.querySelector("dialog[open]")) act();
+    if (!event.repeat && !open) act();
   });
 }
 
@@ -209,19 +244,23 @@ function boot() {
   chips.setUp(help);
   panel.setUp(newBill);
   refund.setUp();
+  presenter.setUp();
+  router.setUp();
+  sure.setUp();
+  slip.setUp();
   wireLogin();
   wireDialogs();
   wireKeys();
   byId("new-bill").addEventListener("click", newBill);
   byId("sample").addEventListener("click", demo.sample);
-  byId("terminal").addEventListener("change", (event) => { change((s) => { s.terminal = event.target.value; }); flow.requote(); });
+  byId("terminal").addEventListener("change", (event) => { change((s) => { s.terminal = event.target.value; }); flow.requote(); router.onCard(); });
   byId("language").addEventListener("click", () => { setEnglish(!english()); labels(); change(); });
   addEventListener("beforeunload", (event) => { if (flow.busy()) event.preventDefault(); });
   labels();
-  for (const draw of [drawHeader, chips.draw, card.draw, billView.draw, demo.draw, panel.draw]) watch(draw);
+  for (const draw of [drawHeader, chips.draw, card.draw, billView.draw, demo.draw, panel.draw, presenter.draw, router.draw]) watch(draw);
   if (takeToken()) connect();
   else ask(false);
-  setInterval(() => { if (state.phase === "up") { lookAtHealth(); flow.refresh(); } }, lookAgain);
+  setInterval(() => { if (state.phase === "up") { lookAtHealth(); flow.refresh(); router.lookAtWork(); } }, lookAgain);
   byId("entry").elements.code.focus();
 }
 

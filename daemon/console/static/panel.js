@@ -4,9 +4,11 @@ import { edit, sum } from "./bill.js";
 import { byId, h, put } from "./dom.js";
 import { again, findOut, ready, settle } from "./flow.js";
 import { fen, show } from "./money.js";
+import * as presenter from "./presenter.js";
 import { box } from "./problem.js";
+import * as slip from "./slip.js";
 import { bar, notes, shares, skipped, table } from "./split.js";
-import { present, state } from "./store.js";
+import { besides, present, state } from "./store.js";
 import { has, t } from "./words.js";
 
 let next = () => {};
@@ -32,7 +34,9 @@ function spoken(bill) {
 
 function quoteView(bill) {
   return [
-    h("div", { class: "panel-head" }, h("h2", {}, t("total")), h("span", { class: "grow" }), h("span", { class: "total", id: "total" }, show(sum(bill)))),
+    h("div", { class: "panel-head" }, h("h2", {}, t("total")),
+      h("button", { type: "button", class: bill.presenter.who === "self" ? "small who-button" : "small who-button chosen", id: "who", disabled: bill.stage !== "edit", onclick: presenter.open }, presenter.label(bill), " ", h("kbd", {}, "F3")),
+      h("span", { class: "grow" }), h("span", { class: "total", id: "total" }, show(sum(bill)))),
     h("div", { class: "split-body" }, body(bill)),
     h("div", { class: "choices" }, choice("use-accounts", t("useAccounts"), bill.useAccounts, (on) => edit((b) => { b.useAccounts = on; })),
       choice("ask-shared", t("askShared"), bill.askShared, (on) => edit((b) => { b.askShared = on; }), "F7", worthAsking(bill))),
@@ -67,9 +71,10 @@ function againButton() {
 
 function idle(bill) {
   if (bill.quoting) return h("p", { class: "idle" }, t("quoting"));
-  let [title, text] = [t("idleTitle"), present() ? t("needLines") : t("idleText")];
+  const scan = besides() !== undefined;
+  let [title, text] = [t("idleTitle"), present() ? t("needLines") : scan ? t("idleScan") : t("idleText")];
   if (state.phase === "down") [title, text] = [t("lostTitle"), t("lostText")];
-  else if (bill.lines.length) [title, text] = [t("needCardTitle"), t("needCard")];
+  else if (bill.lines.length) [title, text] = scan ? [t("needScanTitle"), t("needScan")] : [t("needCardTitle"), t("needCard")];
   return h("div", { class: "idle" }, h("img", { src: "icon.svg", alt: "", width: "64", height: "64" }), h("p", { class: "idle-title" }, title), h("p", {}, text));
 }
 
@@ -88,13 +93,17 @@ function result(bill) {
     h("div", { class: "done-head" }, h("div", {}, h("p", { class: "done-title" }, t("doneTitle")), h("p", { class: "muted" }, [s.holder, `${t("receipt")} ${s.receipt_no}`].filter(Boolean).join(" · "))), reportChip(s)),
     h("div", { class: "collect" }, h("span", {}, cash > 0n ? t("collect") : t("noCash")), h("strong", { id: "cash" }, show(cash)), h("span", { class: "of-total" }, `${t("total")} ${show(s.total)}`)),
     h("div", { class: "split-body" }, bill.refunds.map((r) => h("p", { class: "note returned" }, r)), bar(parts, fen(s.total)), table(parts, true), skipped(s.skipped), notes(s)),
-    h("button", { type: "button", class: "settle", id: "next", onclick: next }, h("span", {}, t("nextBill"), " ", h("kbd", {}, "F2"))),
+    h("div", { class: "done-actions" }, h("button", { type: "button", class: "plain", id: "slip-open", "data-sale": s.settlement_id, onclick: () => slip.open(s.settlement_id) }, t("slipTitle"), " ", h("kbd", {}, "F10")),
+      h("button", { type: "button", class: "settle", id: "next", onclick: next }, h("span", {}, t("nextBill"), " ", h("kbd", {}, "F2")))),
   ];
 }
+
+// taken are the states of a sale that does not stand as it was made.
+const taken = ["partly_refunded", "refunded", "reversed"];
 
 // reportChip is the centre's side; what the shop took back stands beside it.
 function reportChip(s) {
   const report = has(`report_${s.report}`) ? t(`report_${s.report}`) : s.report;
-  return h("div", { class: "chips-right" }, has(`state_${s.state}`) && h("span", { class: "chip plain-chip", id: "state" }, t(`state_${s.state}`)),
+  return h("div", { class: "chips-right" }, taken.includes(s.state) && h("span", { class: "chip plain-chip", id: "state" }, t(`state_${s.state}`)),
     h("span", { class: `chip report-${s.report}`, id: "report", role: "status" }, report));
 }

@@ -40,10 +40,10 @@ export function bar(parts, total) {
   }));
 }
 
-// fits reports whether a label has room in its part of the bar, which is about 28 letters of Chinese wide.
+// fits reports whether a label has room in its part of the bar, which is about 27 letters of Chinese wide.
 function fits(label, percent) {
   const width = [...label].reduce((all, c) => all + (c > "\u2e7f" ? 1 : 0.58), 0.3);
-  return percent >= (width / 30) * 100;
+  return percent >= (width / 28) * 100;
 }
 
 // table lists the parts with their amounts; brief leaves out why each pays, which was explained before settling.

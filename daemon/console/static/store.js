@@ -9,6 +9,12 @@ export const state = {
   removed: false, // the card left while a bill was open
   bill: null, // see bill.js
   cards: [], // of the demo
+  routes: new Set(), // what the daemon can do, as "GET /v1/reader"
+  manager: false, // whose token this is
+  waiting: 0, // items on a manager's work list
+  upstream: null, // how many reports wait, as the last event said
+  lastQuote: null,
+  settled: [], // what this page has settled, newest first
   voucher: null, // a 医保码 that was used for a quote: { sale, until in milliseconds }
 };
 
@@ -41,9 +47,13 @@ export const terminalOf = (r) => r.terminal || r.name;
 // shown is the ID reader or scanner of our till on which something lies that a sale may use, or undefined.
 export function shown() {
   const cards = state.readers.filter((r) => (r.role || "card") === "card");
-  return ["scanner", "id"].map((role) => state.readers.find((r) => r.role === role && r.state === "present" && r.card
+  const roles = state.bill?.presenter.who === "proxy" ? ["scanner"] : ["scanner", "id"]; // the ID reader holds the agent's card then
+  return roles.map((role) => state.readers.find((r) => r.role === role && r.state === "present" && r.card
     && (!r.terminal || r.terminal === state.terminal || cards.length < 2))).find(Boolean);
 }
+
+// besides is the scanner, else the ID reader, of a till without a card reader, or undefined.
+export const besides = () => (reader() ? undefined : ["scanner", "id"].map((role) => state.readers.find((r) => r.role === role)).find(Boolean));
 
 // present is the card that may be used now, or what is shown in its place, or null. A 医保码 leaves the scanner when a quote
 // uses it, and stands for its bill a minute longer; the service has the last word.

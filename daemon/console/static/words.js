@@ -1,6 +1,9 @@
 // Every word of the page, Chinese first. What the daemon says itself (messages, hints) comes with its answers.
 
+import { pageWords } from "./words_pages.js";
+
 const words = {
+  ...pageWords,
   brand: ["共济收银台", "Gongji Counter"],
   keys: ["快捷键", "Keys"], language: ["English", "中文"], terminal: ["收银台", "Terminal"],
   close: ["关闭", "Close"], cancel: ["取消", "Cancel"], ok: ["确定", "OK"],
@@ -13,9 +16,10 @@ const words = {
   token: ["令牌", "Token"], loginGo: ["开始", "Start"], loginBad: ["令牌无效或已被收回，请核对后重新粘贴。", "The token is not known here, or was revoked."],
 
   hint_FAMILY_CODE_IS_NOT_SHARING: ["亲情账户只是代为出示，不能共济；请办理家庭共济绑定。", "A family code shows a credential; it shares no money."],
+  hint_REMOTE_PATIENT: ["患者在外省参保：跨省就医须先备案，以医保中心为准。", "The patient is insured in another province: treatment must be filed first; the centre decides."],
   hint_OTC_ABOVE_USUAL_AMOUNT: ["非处方药金额超过通常的一次用量，请向患者说明。", "More non-prescription medicine than one purchase usually needs; explain it to the patient."],
 
-  chipService: ["本机服务", "Service"], chipReader: ["读卡器", "Reader"], chipCentre: ["医保中心", "Centre"],
+  chipService: ["本机服务", "Service"], chipCentre: ["医保中心", "Centre"],
   up: ["正常", "up"], down: ["断开", "down"], online: ["在线", "online"], offline: ["脱机", "offline"], connecting: ["重连中", "reconnecting"], notYet: ["未连接", "not connected"],
   chipWarnings: ["提示 {n}", "{n} warnings"], noWarnings: ["一切正常。", "All is well."],
   warnings: ["当前提示", "Standing warnings"], cause: ["原因：", "Cause: "], remedy: ["处理：", "What to do: "],
@@ -80,8 +84,8 @@ const words = {
   dropTitle: ["放弃这张账单？", "Drop this bill?"], dropText: ["账单还没有结算，{n} 项商品将被清空。", "It is not settled; {n} items will be cleared."], dropGo: ["放弃并新建", "Drop it"],
   dropUnknown: ["这一单的结果还没有查明，不能放弃。", "The outcome of this bill is not known yet."],
 
-  helpTitle: ["快捷键", "Keys"], key_f1: ["本页", "This page"], key_f2: ["新单 / 下一单", "New bill"], key_f4: ["到录入栏；在录入栏中为添加", "To the entry; there: add"],
-  key_f7: ["家庭共济 开/关", "Family sharing on or off"], key_f8: ["重新试算", "Work out the split again"], key_f9: ["结算", "Settle"], key_esc: ["关闭窗口", "Close a window"],
+  helpTitle: ["快捷键", "Keys"], key_f1: ["本页", "This page"], key_f2: ["新单 / 下一单；在其他页：回到收银", "New bill; elsewhere: back to the counter"], key_f3: ["谁来买：本人、监护人、代购", "Who buys: patient, guardian, agent"], key_f6: ["到菜单，用方向键选页", "To the menu; arrow keys choose"], key_f4: ["到录入栏；在录入栏中为添加", "To the entry; there: add"],
+  key_f7: ["家庭共济 开/关", "Family sharing on or off"], key_f8: ["重新试算", "Work out the split again"], key_f9: ["结算", "Settle"], key_f10: ["小票", "Slip"], key_esc: ["关闭窗口；在其他页：回到收银", "Close a window; elsewhere: back to the counter"],
   version: ["版本 {version}", "Version {version}"],
 
   demo: ["演示", "Demo"], demoRemove: ["拔卡", "Take out"], demoUnplug: ["拔读卡器", "Unplug"], demoReplug: ["接回读卡器", "Replug"],

@@ -29,9 +29,12 @@ type Client struct {
 
 // New is a client of the API at base (http://127.0.0.1:7311) with a till's token.
 func New(base, token string) *Client {
-	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Transport: &http.Transport{
-		MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second,
-	}}}
+	return Over(&http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}, base, token)
+}
+
+// Over is New over a transport of the caller's own: one that dials the daemon's Unix socket, or that writes down what passes.
+func Over(transport http.RoundTripper, base, token string) *Client {
+	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Transport: transport}}
 }
 
 // Close ends idle connections.

@@ -288,6 +288,9 @@ func checkClinic(s *Session) error {
 	if _, _, err = s.must(nhsa.ClinicCancel{SetlID: booking.SetlID, MdtrtID: visit, PsnNo: s.Person.PsnNo}); err != nil {
 		return err
 	}
+	if _, _, err = s.must(nhsa.Unfees{MdtrtID: visit, Batch: "B1", PsnNo: s.Person.PsnNo}); err != nil {
+		return err
+	}
 	if _, _, err = s.must(nhsa.Unregister{PsnNo: s.Person.PsnNo, MdtrtID: visit, VisitNo: no}); err != nil {
 		return err
 	}

@@ -1,10 +1,15 @@
 package conformance
 
 import (
+	"bytes"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,10 +17,21 @@ import (
 
 	"gongji/settle"
 	"gongji/sync/centre"
+	"gongji/sync/centre/pgstore"
+	"gongji/sync/centre/pgstore/pgtest"
 	"gongji/sync/nhsa"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// server is the PostgreSQL of this package's tests.
+var server *pgtest.Server
+
+func TestMain(m *testing.M) {
+	server = pgtest.Start()
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		server.Stop()
+		os.Exit(code)
+	}))
+}
 
 // urlVariable names the centre to be held to the suite; unset: the reference centre in this process.
 const urlVariable = "GONGJI_CONFORMANCE_URL"
@@ -38,9 +54,9 @@ func serve(t *testing.T, options centre.Options) string {
 	if err := c.Seed(centre.DemoFamily(settle.DateOf(now)).Snapshot(now)); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(c.Handler())
-	t.Cleanup(server.Close)
-	return server.URL
+	front := httptest.NewServer(c.Handler())
+	t.Cleanup(front.Close)
+	return front.URL
 }
 
 func run(t *testing.T, target Target, judge func(t *testing.T, name string, err error)) {
@@ -71,6 +87,30 @@ func TestConformance(t *testing.T) {
 		url = serve(t, centre.Options{})
 	}
 	run(t, demoTarget(url), mustConform)
+}
+
+// TestPostgreSQL: the suite on a book in a database, by turns on two processes' centres over it.
+func TestPostgreSQL(t *testing.T) {
+	options := pgstore.Options{URL: server.URL(t), Key: func(bool) ([]byte, error) { return bytes.Repeat([]byte{9}, 32), nil }}
+	var fronts []*url.URL
+	for range 2 {
+		store, err := pgstore.Open(t.Context(), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(store.Close)
+		front, err := url.Parse(serve(t, centre.Options{Store: store}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fronts = append(fronts, front)
+	}
+	var turn atomic.Int64
+	balancer := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(fronts[turn.Add(1)%2])
+	}, Transport: &http.Transport{DisableKeepAlives: true}})
+	t.Cleanup(balancer.Close)
+	run(t, demoTarget(balancer.URL), mustConform)
 }
 
 // TestManners: the suite, and so the client, gets along with every manner of writing answers.

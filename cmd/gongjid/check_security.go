@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// defences are what of the checklist is no single request that must be refused. Row 14 on Windows and where no socket is
+// configured is the token's alone.
+var defences = []struct {
+	row   int
+	what  string
+	check func(*checker, context.Context) (string, error)
+}{
+	{4, "不给外站读取 no answer is opened to other pages", (*checker).closedToPages},
+	{6, "令牌文件 file of tokens", (*checker).tokenFile},
+	{14, "套接字 Unix socket", (*checker).socketMode},
+	{18, "过大的报文头 oversized header", (*checker).oversizedHeader},
+	{18, "过大的内容 oversized body", (*checker).oversizedBody},
+	{18, "慢速客户端 slow client", (*checker).slowClient},
+}
+
+func ownOrigin(r *http.Request) { r.Header.Set("Origin", "http://"+r.URL.Host) }
+
+// closedToPages asks as a page would, also of an open path, and demands that no page may read the answer.
+func (k *checker) closedToPages(ctx context.Context) (string, error) {
+	for _, path := range []string{"/livez", "/openapi.json", "/v1/reader"} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+k.config.Listen.API+path, nil)
+		if err != nil {
+			return "", err
+		}
+		request.Header.Set("Origin", "https://attacker.example")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return "", err
+		}
+		_ = response.Body.Close()
+		if opened := response.Header.Get("Access-Control-Allow-Origin"); opened != "" {
+			return "", fmt.Errorf("%s 允许外站读取 / %s may be read by %s", path, path, opened)
+		}
+	}
+	return "没有 none", nil
+}
+
+// tokenFile demands that nobody but the daemon's user may read the hashes, and that no token stands there in clear.
+func (k *checker) tokenFile(context.Context) (string, error) {
+	path := filepath.Join(k.config.Data, "tokens.json")
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "还没有令牌 no tokens yet", errSkipped
+	}
+	if err != nil {
+		return "", err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s 的权限是 %o，请执行 chmod 600 / others may read it", path, info.Mode().Perm())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(string(data), `"gj_`) {
+		return "", fmt.Errorf("%s 里有明文令牌 / a token stands there in clear", path)
+	}
+	return fmt.Sprintf("权限 mode %o，只存摘要 hashes only", info.Mode().Perm()), nil
+}
+
+func (k *checker) socketMode(context.Context) (string, error) {
+	path := k.config.Listen.Unix
+	if path == "" {
+		return "没有配置，只靠令牌 not configured: the token alone", errSkipped
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		return "", fmt.Errorf("%s 的权限是 %o，其他用户可以连接 / anybody may connect", path, info.Mode().Perm())
+	}
+	if len(k.config.Listen.UnixUsers) == 0 {
+		return fmt.Sprintf("权限 mode %o；可用 unix_users 指定用户 / unix_users can name who may use it", info.Mode().Perm()), nil
+	}
+	return fmt.Sprintf("权限 mode %o，只限 only %s", info.Mode().Perm(), strings.Join(k.config.Listen.UnixUsers, ", ")), nil
+}
+
+func (k *checker) oversizedHeader(ctx context.Context) (string, error) {
+	status, err := k.probe(ctx, http.MethodGet, "/livez", header("X-Filler", strings.Repeat("a", 64<<10)))
+	if err == nil && status != http.StatusRequestHeaderFieldsTooLarge {
+		return "", fmt.Errorf("应答 %d，应为 431 / answered %d, must be 431", status, status)
+	}
+	return "已拒绝 refused", err
+}
+
+// oversizedBody has no token, so that nothing can come of it: it must be refused before the body is read.
+func (k *checker) oversizedBody(ctx context.Context) (string, error) {
+	status, err := k.probe(ctx, http.MethodPost, "/v1/settlements", func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+		r.Body, r.ContentLength = io.NopCloser(io.LimitReader(endless{}, 64<<20)), 64<<20
+	})
+	switch {
+	case err == nil && status != http.StatusUnauthorized && status != http.StatusRequestEntityTooLarge:
+		return "", fmt.Errorf("应答 %d，应为 401 或 413 / answered %d", status, status)
+	case err != nil && ctx.Err() == nil:
+		return "已断开 hung up", nil
+	}
+	return fmt.Sprintf("已拒绝 refused (%d)", status), err
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// slowClient begins a request and never ends it: the daemon must hang up.
+func (k *checker) slowClient(ctx context.Context) (string, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", k.config.Listen.API)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	began := time.Now()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return "", err
+		}
+	}
+	if _, err := conn.Write([]byte("GET /livez HTTP/1.1\r\nHost: ")); err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		return "", errors.New("一直保持连接 / the connection stays open")
+	}
+	return fmt.Sprintf("%s 后断开 hung up", time.Since(began).Round(time.Second)), nil
+}

@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"gongji/settle"
+)
+
+// TestAllowanceGivenBack: what is given back is what is unspent, once, over a restart, and it is not spent any more; a newer
+// allowance is. Money that came back to an account fills no allowance.
+func TestAllowanceGivenBack(t *testing.T) {
+	h := openHouse(t)
+	until := noon.Add(time.Hour)
+	s := h.family()
+	s.Accounts[0].Allowance, s.Accounts[0].AllowanceUntil = 600, until                    // the patient's
+	s.Accounts[1].Allowance, s.Accounts[1].AllowanceUntil = 5000, until.Add(24*time.Hour) // the daughter's
+	s.Accounts[2].Allowance, s.Accounts[2].AllowanceUntil = 100, until                    // the spouse's
+	h.apply(s)
+	sell := func(total settle.Fen) settle.Settlement {
+		order := h.order(h.patient, line("1", total))
+		order.Offline = true
+		return h.settle(order)
+	}
+	first := sell(250)
+	h.giveBack(giveBack("B-1", first.ID)) // all of it: the account has it again, the allowance has not
+	sold := sell(250)
+	if sold.AtRisk != 0 || sold.Figures.Own != 250 {
+		t.Fatalf("sold %+v at risk %s", sold.Figures, sold.AtRisk)
+	}
+	if list, err := h.ReturnAllowances(t.Context(), time.Time{}); err != nil || len(list) != 0 {
+		t.Fatalf("nothing was given up, and %d are told, %v", len(list), err)
+	}
+	list, err := h.ReturnAllowances(t.Context(), until)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, r := range list {
+		want := map[string]settle.Fen{h.patient.psnNo: 100, h.spouse.psnNo: 100}[r.PsnNo]
+		if r.Unspent != want || !r.Until.Equal(until) {
+			t.Errorf("%+v, want %s", r, want)
+		}
+	}
+	h.reopen()
+	if again, err := h.ReturnAllowances(t.Context(), until); err != nil || len(again) != 2 {
+		t.Errorf("after a restart %+v, %v", again, err)
+	}
+	if s := sell(50); s.AtRisk != 50 {
+		t.Errorf("after the return %s are at risk", s.AtRisk)
+	}
+	if err := h.AllowancesReturned(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := h.ReturnAllowances(t.Context(), until); err != nil || len(rest) != 0 {
+		t.Errorf("told already: %+v, %v", rest, err)
+	}
+	next := h.next("S-2", h.clock.now())
+	next.Accounts = []settle.SnapshotAccount{h.patient.account(1000)}
+	next.Accounts[0].Allowance, next.Accounts[0].AllowanceUntil = 900, until // the centre had not heard of the return
+	next.Accounts[0].ContainsThrough = map[string]time.Time{venueCode: noon.Add(-time.Hour)}
+	h.apply(next)
+	if s := sell(10); s.AtRisk != 10 {
+		t.Errorf("of an allowance that was given back, %s are at risk", s.AtRisk)
+	}
+	next.ID, next.CentreTime = "S-3", h.clock.now().Add(time.Second)
+	next.Accounts[0].AllowanceUntil = until.Add(time.Minute)
+	h.apply(next)
+	if s := sell(100); s.AtRisk != 0 {
+		t.Errorf("of a new allowance %s are at risk", s.AtRisk)
+	}
+	h.wantVerified()
+}
+
+// TestLostAndDeceasedOffline: the lists of lost cards and of people who died work without the centre, also from a page that is
+// moved in slices.
+func TestLostAndDeceasedOffline(t *testing.T) {
+	h := newHouse(t)
+	s := h.crowd("S-lists", noon, 30, 5000)
+	lost, dead := h.patient.snapshot(), h.stranger.snapshot()
+	lost.Cards[0].Status, dead.Status = settle.CardLost, settle.StatusDeceased
+	s.People = append(s.People, lost, dead)
+	s.Accounts = append(s.Accounts, settle.SnapshotAccount{PsnNo: h.stranger.psnNo, Status: settle.StatusDeceased, Balance: 9900})
+	s.Cursor = "2"
+	h.holdMoving(s)
+	sell := func(who human) error {
+		order := h.order(who, line("1", 100))
+		order.Offline = true
+		_, _, err := h.Settle(t.Context(), order)
+		return err
+	}
+	wantCode(t, sell(h.patient), settle.CardReportedLost)
+	wantCode(t, sell(h.stranger), settle.RuleRefused, settle.EPatientBlocked)
+	if err := sell(invent(1000)); err != nil {
+		t.Errorf("somebody else of the page: %v", err)
+	}
+}

@@ -1,0 +1,117 @@
+// Package pgtest starts a PostgreSQL of its own for tests: in a folder that goes away, on a Unix socket, and nowhere else.
+package pgtest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a running PostgreSQL.
+type Server struct {
+	dir, bin string
+	as       *syscall.SysProcAttr // nil: whoever runs the tests
+	fault    error                // why there is none
+}
+
+// programs finds PostgreSQL's programs: on the path, or where Debian puts them.
+func programs() (string, error) {
+	if found, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(found), nil
+	}
+	places, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is well formed
+	if len(places) == 0 {
+		return "", fmt.Errorf("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+	}
+	return filepath.Dir(places[len(places)-1]), nil
+}
+
+// Start starts a server for a package's tests; Stop ends it. Where there is none, tests that need it skip or fail, see URL.
+func Start() *Server {
+	s := &Server{}
+	if s.bin, s.fault = programs(); s.fault != nil {
+		return s
+	}
+	s.fault = s.start()
+	return s
+}
+
+func (s *Server) start() (err error) {
+	if s.dir, err = os.MkdirTemp("", "gongji-pg-"); err != nil {
+		return err
+	}
+	if s.as, err = unprivileged(s.dir); err != nil { // PostgreSQL refuses to be root
+		return err
+	}
+	data := filepath.Join(s.dir, "data")
+	if err := s.run("initdb", "-D", data, "-U", "gongji", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"); err != nil {
+		return err
+	}
+	options := "-c listen_addresses='' -c unix_socket_directories=" + s.dir + " -c fsync=" + fsync() + " -c max_connections=100"
+	return s.run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", filepath.Join(s.dir, "log"), "-o", options, "start")
+}
+
+// fsync is on only for measuring: no test pulls the plug.
+func fsync() string {
+	if os.Getenv("GONGJI_PG_FSYNC") == "1" {
+		return "on"
+	}
+	return "off"
+}
+
+func (s *Server) run(program string, args ...string) error {
+	command := exec.Command(filepath.Join(s.bin, program), args...)
+	command.Dir = s.dir
+	command.SysProcAttr = s.as
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// Stop ends the server and takes its folder away.
+func (s *Server) Stop() {
+	if s.dir == "" {
+		return
+	}
+	_ = s.run("pg_ctl", "-D", filepath.Join(s.dir, "data"), "-m", "immediate", "-w", "stop") // it may not have started
+	_ = os.RemoveAll(s.dir)                                                                  // a left folder is the system's to clean
+}
+
+// Database is the address of the server's own database, or a skip, or a failure where GONGJI_CI=1.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	if s.fault != nil {
+		if os.Getenv("GONGJI_CI") == "1" {
+			t.Fatal(s.fault)
+		}
+		t.Skip(s.fault, "on", runtime.GOOS)
+	}
+	return "postgres:///postgres?user=gongji&host=" + url.QueryEscape(s.dir)
+}
+
+// URL is the address of an empty database of the test's own.
+func (s *Server) URL(t testing.TB) string {
+	t.Helper()
+	base := s.Database(t)
+	name := "t" + strings.ToLower(rand.Text())
+	conn, err := pgx.Connect(t.Context(), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing is left to lose
+	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(base, "/postgres?", "/"+name+"?", 1)
+}

@@ -1,0 +1,104 @@
+package centre_test
+
+import (
+	"testing"
+	"time"
+
+	"gongji/settle"
+	. "gongji/sync/centre"
+	"gongji/sync/nhsa"
+)
+
+// named is a sale of which the till names the accounts.
+func named(m Member, figures settle.Figures, pays ...settle.PersonPay) settle.Dossier {
+	d := sale(m, figures)
+	d.Pays = pays
+	return d
+}
+
+// TestNamedAccounts: the accounts that the till names pay, not those that come first, and nobody stands in for them.
+func TestNamedAccounts(t *testing.T) { onBoth(t, testNamedAccounts) }
+
+func testNamedAccounts(t *testing.T) {
+	x, f := demo(t, Options{})
+	split := nhsa.Extensions{ExpectedSplit: true}
+	got := x.book(named(f.Patient, settle.Figures{Total: 5000, Shared: 5000}, settle.PersonPay{PsnNo: f.Spouse.PsnNo, Amount: 5000}), split)
+	if left := x.centre.Balances(); got.Figures.Shared != 5000 || left[f.Spouse.PsnNo] != 45000 || left[f.Daughter.PsnNo] != 12000 || left[f.Patient.PsnNo] != 3860 {
+		t.Errorf("booked %+v, left %v", got.Figures, left)
+	}
+	got = x.book(named(f.Patient, settle.Figures{Total: 15000, Own: 1000, Shared: 14000},
+		settle.PersonPay{PsnNo: f.Patient.PsnNo, Amount: 1000}, settle.PersonPay{PsnNo: f.Daughter.PsnNo, Amount: 14000}), split)
+	if left := x.centre.Balances(); got.Figures != (settle.Figures{Total: 15000, Own: 1000, Shared: 12000, Cash: 2000}) || left[f.Spouse.PsnNo] != 45000 {
+		t.Errorf("somebody stood in: %+v, left %v", got.Figures, left)
+	}
+	got = x.book(named(f.Patient, settle.Figures{Total: 100, Shared: 100}, settle.PersonPay{PsnNo: f.Stranger.PsnNo, Amount: 100}), split)
+	if got.Figures != (settle.Figures{Total: 100, Cash: 100}) {
+		t.Errorf("a stranger paid: %+v", got.Figures)
+	}
+	for _, wrong := range [][]settle.PersonPay{
+		{{PsnNo: f.Spouse.PsnNo, Amount: 99}}, {{PsnNo: f.Spouse.PsnNo, Amount: 150}, {PsnNo: f.Daughter.PsnNo, Amount: -50}},
+		{{PsnNo: f.Spouse.PsnNo, Amount: 50}, {PsnNo: f.Spouse.PsnNo, Amount: 50}}, {{Amount: 100}},
+	} {
+		d := named(f.Patient, settle.Figures{Total: 100, Shared: 100}, wrong...)
+		if _, err := x.client.Prepare(t.Context(), nhsa.Call{Message: nhsa.PharmacySettle{Dossier: d, Extensions: split}, Operator: cashier, SignNo: x.signNo, InsuredArea: "430100"}); settle.CodeOf(err) != settle.BadRequest {
+			t.Errorf("%v: %v", wrong, err)
+		}
+	}
+}
+
+// TestKeptForRebooking: what a cancellation says will be booked anew, nobody else can spend in between, also while the new
+// booking is undone and sent again; and what was not said is everybody's.
+func TestKeptForRebooking(t *testing.T) { onBoth(t, testKeptForRebooking) }
+
+func testKeptForRebooking(t *testing.T) {
+	clock := &testClock{time.Date(2026, 11, 22, 12, 0, 0, 0, settle.Beijing)}
+	x, f := demo(t, Options{Clock: clock.now})
+	y := x.otherTill("P43010000002")
+	split := nhsa.Extensions{ExpectedSplit: true}
+	own := func(amount settle.Fen) settle.Dossier {
+		return named(f.Spouse, settle.Figures{Total: amount, Own: amount}, settle.PersonPay{PsnNo: f.Spouse.PsnNo, Amount: amount})
+	}
+	first := x.book(own(50000), split)
+	x.must(nhsa.Cancel{PsnNo: f.Spouse.PsnNo, SetlID: first.SetlID, MdtrtID: first.MdtrtID, Rebook: []settle.PersonPay{{PsnNo: f.Spouse.PsnNo, Amount: 30000}}})
+	if got := y.book(own(50000), split); got.Figures.Own != 20000 {
+		t.Errorf("another venue takes %s of the 200.00 that are free", got.Figures.Own)
+	}
+	again := x.book(own(30000), split)
+	if again.Figures.Own != 30000 {
+		t.Fatalf("of the rebooking %s are booked", again.Figures.Own)
+	}
+	x.must(nhsa.Reverse{PsnNo: f.Spouse.PsnNo, Original: again.MsgID, OriginalInfno: nhsa.InfnoSettle})
+	if got := y.book(own(30000), split); got.Figures.Own != 0 {
+		t.Errorf("another venue takes %s while the rebooking is undone", got.Figures.Own)
+	}
+	again = x.book(own(30000), split)
+	if again.Figures.Own != 30000 {
+		t.Fatalf("of the rebooking %s are booked the second time", again.Figures.Own)
+	}
+	x.must(nhsa.Cancel{PsnNo: f.Spouse.PsnNo, SetlID: again.SetlID, MdtrtID: again.MdtrtID})
+	if got := y.book(own(30000), split); got.Figures.Own != 30000 {
+		t.Errorf("after a reversal another venue gets %s", got.Figures.Own)
+	}
+}
+
+// TestUndoneBookingKeepsItsAllowance: a sale within an allowance whose booking was undone is booked in full when it comes again.
+func TestUndoneBookingKeepsItsAllowance(t *testing.T) { onBoth(t, testUndoneBookingKeepsItsAllowance) }
+
+func testUndoneBookingKeepsItsAllowance(t *testing.T) {
+	clock := &testClock{time.Date(2026, 11, 22, 12, 0, 0, 0, settle.Beijing)}
+	x, f := demo(t, Options{Clock: clock.now, Allowances: Allowances{Percent: 50}})
+	y := x.otherTill("P43010000002")
+	split := nhsa.Extensions{ExpectedSplit: true}
+	own := func(amount settle.Fen) settle.Dossier {
+		return named(f.Spouse, settle.Figures{Total: amount, Own: amount}, settle.PersonPay{PsnNo: f.Spouse.PsnNo, Amount: amount})
+	}
+	x.swipe(f.Spouse)
+	booked := x.book(own(25000), split)
+	x.must(nhsa.Reverse{PsnNo: f.Spouse.PsnNo, Original: booked.MsgID, OriginalInfno: nhsa.InfnoSettle})
+	if got := y.book(own(50000), split); got.Figures.Own != 25000 {
+		t.Errorf("another venue takes %s", got.Figures.Own)
+	}
+	if got := x.book(own(25000), split); got.Figures.Own != 25000 {
+		t.Errorf("the allowance is gone: %s", got.Figures.Own)
+	}
+}

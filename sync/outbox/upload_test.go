@@ -1,0 +1,110 @@
+package outbox
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gongji/settle"
+	"gongji/sync/centre"
+	"gongji/sync/nhsa"
+)
+
+// goodsShop is a shop whose first sale of two traced lines is through, and what is done to its upload next.
+func goodsShop(t *testing.T, spoil func(*settle.Sale), plans ...string) (*shop, *counted) {
+	family := centre.DemoFamily(settle.DateOf(time.Now()))
+	h := newShop(t, quickDir(t), true, family.Snapshot(time.Now().Add(-time.Second)), family.Members())
+	faults, err := centre.PlanFaults(plans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	h.faults = faults
+	h.mu.Unlock()
+	order := h.order(family.Stranger, false, true, 100, 200, 300)
+	if spoil != nil {
+		spoil(&order.Sale)
+	}
+	settled, _, err := h.Settle(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sale := &counted{settlement: settled, kept: settled.Figures.Total}
+	for i := range settled.Sale.Lines {
+		sale.codes = append(sale.codes, settled.Sale.Lines[i].TraceCodes...)
+	}
+	return h, sale
+}
+
+// TestUploads: whatever happens to 3505 and 3506, each code is at the centre once; rows that were busy are sent again, and
+// only these.
+func TestUploads(t *testing.T) {
+	for name, plans := range map[string][]string{
+		"clean": nil, "busy": {"3505=busy-rows", "3506=busy-rows"}, "lost": {"3505=lose-answer", "3506=lose-answer"},
+		"half": {"3505=half-answer", "3506=half-answer"}, "gateway": {"3505=502-after", "3506=502-before"}, "sign-in": {"3505=expire-signin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, sale := goodsShop(t, nil, plans...)
+			defer h.close()
+			sent := &rowCounter{rows: map[string][]int{}}
+			l := h.begin(time.Second, time.Minute, func(o *Options) { o.Uploads = sent.over(o.Uploads) })
+			if !h.rest(10 * time.Second) {
+				t.Fatal("no rest")
+			}
+			h.takeBack(l, sale, true)
+			if !h.rest(10 * time.Second) {
+				t.Fatal("no rest after the refund")
+			}
+			l.end(t)
+			h.verify([]*counted{sale})
+			if rows := sent.rows[nhsa.InfnoSold]; name == "busy" && (len(rows) != 2 || rows[0] != 3 || rows[1] != 2) {
+				t.Errorf("rows of each 3505: %v", rows)
+			}
+		})
+	}
+}
+
+// rowCounter notes how many rows each message had.
+type rowCounter struct {
+	Uploads
+	mu   sync.Mutex
+	rows map[string][]int
+}
+
+func (c *rowCounter) over(u Uploads) Uploads { c.Uploads = u; return c }
+
+func (c *rowCounter) BeginUpload(ctx context.Context, m settle.UploadMessage) error {
+	c.mu.Lock()
+	c.rows[m.Infno] = append(c.rows[m.Infno], len(m.Rows))
+	c.mu.Unlock()
+	return c.Uploads.BeginUpload(ctx, m)
+}
+
+// TestRefusedRow: a row that does not fit the interface, and one whose code was sold before, are named on the work list;
+// the rest of the sale is taken and the person's money goes on.
+func TestRefusedRow(t *testing.T) {
+	h, _ := goodsShop(t, func(s *settle.Sale) {
+		s.Lines[0].Batch = ""
+		s.Lines[1].Name = "布洛芬缓释胶囊"
+	})
+	defer h.close()
+	l := h.begin(time.Second, time.Minute, nil)
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest")
+	}
+	list, err := h.AttentionList(t.Context(), 10)
+	if err != nil || len(list) != 1 || !strings.Contains(list[0].Detail, "第 1 行 阿莫西林胶囊") || !strings.Contains(list[0].Detail, "fixmedins_bchno") ||
+		strings.Contains(list[0].Detail, "布洛芬") {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	h.sell(l, deed{Member: 4, First: 100, Second: 100})
+	if !h.rest(10 * time.Second) {
+		t.Fatal("the person's next sale does not get through")
+	}
+	l.end(t)
+	if codes := h.centre.SoldTraces(); len(codes) != 2 || len(h.centre.Standing()) != 2 {
+		t.Errorf("%v, %d rows", codes, len(h.centre.Standing()))
+	}
+}
