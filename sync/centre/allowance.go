@@ -15,7 +15,9 @@ import (
 // A venue that has seen a family lately gets Percent of what is free on each of its accounts, to spend until Life is over.
 // The money stays set aside for Grace more, since a sale of the last minute may be reported late; then it is everybody's
 // again, and at once where the venue returns it (G105). While no report is later than Grace, whatever a venue sells
-// within an allowance is booked as it was sold.
+// within an allowance is booked as it was sold. That holds for all of the venue's sales together, in the order in which they
+// are booked: an online sale that is booked before the report of an earlier offline one takes of the same allowance, and the
+// offline one may then lack that much.
 type Allowances struct {
 	Percent int           // 0 to 100
 	Life    time.Duration // default 24 h

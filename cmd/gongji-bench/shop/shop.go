@@ -1,0 +1,263 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"gongji/cardreader/virtual"
+	"gongji/daemon/localapi"
+	"gongji/daemon/localapi/client"
+	"gongji/settle"
+	"gongji/sync/centre"
+)
+
+// Options of a shop. Dir and Binary are needed.
+type Options struct {
+	Dir    string     // everything of the shop; made where it is missing
+	Binary string     // gongjid; see Build
+	Tills  int        // 0: 3
+	Money  settle.Fen // in the relative's account; 0: a million yuan
+	Log    *slog.Logger
+	Extra  string        // more configuration, YAML
+	Shared bool          // one reader serves every till, as in a small shop
+	Delay  time.Duration // how long the centre takes for every message
+}
+
+// Shop is one counter. Its methods are for one goroutine, except Client and Centre, which are for any.
+type Shop struct {
+	o       Options
+	People  []Person
+	Centre  *centre.Centre
+	server  *http.Server
+	address string // of the centre
+	readers []*virtual.Reader
+	api     string // host:port
+	metrics string
+	tokens  []string
+	manager string
+}
+
+// Build makes the gongjid binary in dir from the module's sources.
+func Build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "gongjid")
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, "gongji/cmd/gongjid").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build gongjid: %w\n%s", err, output)
+	}
+	return path, nil
+}
+
+// Open makes the shop; no daemon runs yet. Close it.
+func Open(o Options) (s *Shop, err error) {
+	if o.Tills == 0 {
+		o.Tills = 3
+	}
+	if o.Money == 0 {
+		o.Money = 1_000_000_00
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s = &Shop{o: o, People: people(o.Tills, o.Money)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(s.Data(), 0o700); err != nil {
+		return s, err
+	}
+	if s.Centre, err = centre.New(centre.Options{Area: area, Logger: o.Log}); err != nil {
+		return s, err
+	}
+	if err := s.Centre.Seed(snapshot(s.People, time.Now())); err != nil {
+		return s, err
+	}
+	if err := s.SetCentre(true); err != nil {
+		return s, err
+	}
+	if err := s.openReaders(); err != nil {
+		return s, err
+	}
+	if s.api, s.metrics, err = freePorts(); err != nil {
+		return s, err
+	}
+	if err := s.addTokens(); err != nil {
+		return s, err
+	}
+	return s, os.WriteFile(s.Config(), []byte(s.yaml()), 0o600)
+}
+
+func (s *Shop) openReaders() error {
+	n := s.o.Tills
+	if s.o.Shared {
+		n = 1
+	}
+	for i := range n {
+		r, err := virtual.NewReader(virtual.Options{Kind: virtual.KindGemPC, Link: s.line(i)})
+		if err != nil {
+			return err
+		}
+		s.readers = append(s.readers, r)
+		s.Insert(i, i)
+	}
+	return nil
+}
+
+// Insert puts a person's card into a till's reader.
+func (s *Shop) Insert(till, person int) {
+	p := s.People[person]
+	s.readers[till].Insert(virtual.SocialCard(virtual.Person{
+		IDNumber: p.IDNumber, Name: p.Name, Number: p.CardNumber, Identifier: p.Identifier, Version: "2.00", Sex: p.Sex,
+		Ethnicity: p.Ethnicity, IssuedOn: p.Issued.String(), ExpiresOn: p.Expires.String(),
+	}))
+}
+
+// Reader is a till's virtual reader, for faults.
+func (s *Shop) Reader(till int) *virtual.Reader { return s.readers[till] }
+
+func (s *Shop) addTokens() error {
+	store, err := localapi.OpenTokens(s.Data())
+	if err != nil {
+		return err
+	}
+	for i := range s.o.Tills {
+		token, err := store.Add(Till(i), localapi.Cashier)
+		if err != nil {
+			return err
+		}
+		s.tokens = append(s.tokens, token)
+	}
+	s.manager, err = store.Add("office", localapi.Manager)
+	return err
+}
+
+// Till is the name of a till: of its token and its terminal.
+func Till(i int) string { return fmt.Sprintf("counter-%d", i+1) }
+
+// Tills is how many there are.
+func (s *Shop) Tills() int { return s.o.Tills }
+
+// Data is the daemon's data directory.
+func (s *Shop) Data() string { return filepath.Join(s.o.Dir, "data") }
+
+// Config is the daemon's configuration file.
+func (s *Shop) Config() string { return filepath.Join(s.o.Dir, "gongjid.yaml") }
+
+// LogFile is where the daemons write their log.
+func (s *Shop) LogFile() string { return filepath.Join(s.o.Dir, "gongjid.log") }
+
+func (s *Shop) line(till int) string { return filepath.Join(s.o.Dir, Till(till)) }
+
+// Client is a till's access to the API.
+func (s *Shop) Client(till int) *client.Client { return client.New("http://"+s.api, s.tokens[till]) }
+
+// Office is a manager's access to the API.
+func (s *Shop) Office() *client.Client { return client.New("http://"+s.api, s.manager) }
+
+// Tokens are all bearer tokens, for a search through what was written.
+func (s *Shop) Tokens() []string { return append([]string{s.manager}, s.tokens...) }
+
+// MetricsURL is where the daemon's metrics are.
+func (s *Shop) MetricsURL() string { return "http://" + s.metrics + "/metrics" }
+
+// APIURL is the daemon's API.
+func (s *Shop) APIURL() string { return "http://" + s.api }
+
+func (s *Shop) yaml() string {
+	text := fmt.Sprintf(`data: %q
+region: "430100"
+venue: {code: P43010000001, name: 示例大药房, kind: pharmacy, area: "430100", agreement_until: 2099-12-31}
+listen: {api: %q, metrics: %q}
+upstream: {url: "http://%s/fsi/api/rsfComIfsService/callService", timeout: 5s, proof_after: 1s, extensions: [feed, expected_split, trace], feed: {interval: 5s}}
+offline: {max_age: 24h, max_sale: "99999.00", max_person_total: "9999999.00", max_total: "9999999.00", max_count: 1000000}
+`, s.Data(), s.api, s.metrics, s.address)
+	text += "readers:\n"
+	for i := range s.readers {
+		terminal := fmt.Sprintf(", terminal: %s", Till(i))
+		if s.o.Shared {
+			terminal = ""
+		}
+		text += fmt.Sprintf("  - {name: %s%s, kind: gempc, port: %q}\n", Till(i), terminal, s.line(i))
+	}
+	return text + s.o.Extra
+}
+
+// freePorts are two ports that nobody listens on, below those that the system hands out: they must still be free for the
+// next daemon.
+func freePorts() (api, metrics string, err error) {
+	var found []string
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)) //nolint:gosec // any port will do
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
+			return "", "", err
+		}
+		if found = append(found, address); len(found) == 2 {
+			return found[0], found[1], nil
+		}
+	}
+	return "", "", errors.New("no free port between 15000 and 30000")
+}
+
+// SetCentre lets the centre answer, or closes its port.
+func (s *Shop) SetCentre(up bool) error {
+	if up == (s.server != nil) {
+		return nil
+	}
+	if !up {
+		err := s.server.Close()
+		s.server = nil
+		return err
+	}
+	if s.address == "" {
+		s.address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", s.address)
+	if err != nil {
+		return fmt.Errorf("the shop's centre: %w", err)
+	}
+	s.address = listener.Addr().String()
+	server := &http.Server{Handler: slow(s.Centre.Handler(), s.o.Delay), ReadHeaderTimeout: 5 * time.Second}
+	s.server = server
+	go server.Serve(listener) //nolint:errcheck // ends with ErrServerClosed when the port is closed
+	return nil
+}
+
+// slow answers each message after a delay, as a centre at the end of a long line does.
+func slow(answers http.Handler, delay time.Duration) http.Handler {
+	if delay <= 0 {
+		return answers
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			answers.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	})
+}
+
+// Close takes readers and centre down. The directory stays.
+func (s *Shop) Close() error {
+	var errs []error
+	for _, r := range s.readers {
+		errs = append(errs, r.Close())
+	}
+	s.readers = nil
+	return errors.Join(append(errs, s.SetCentre(false))...)
+}

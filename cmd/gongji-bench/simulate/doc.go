@@ -1,0 +1,31 @@
+// Package simulate runs whole shops against one reference centre on fake time and looks for money that is lost, doubled
+// or overdrawn.
+//
+// One seed is one world: a few venues with several tills each, families whose cards and accounts are used at several
+// venues at once, one centre, and a line between every venue and the centre that is cut, slow, and loses, doubles and
+// delays what it carries. Venues are killed at any moment, between a journal entry and its message too, and are opened
+// again on what a kill would have left on disk; their clocks jump both ways. Session, ledger (SQLite on disk), outbox,
+// feed, reconciliation and centre are the real ones. Only time, the card readers and the line are made up.
+//
+// # What must hold
+//
+// A small model of its own ([model]) hears what the tills were told, what passed the centre's door and what the centre's
+// book says, and holds them against each other: while the world runs, at moments when everybody waits, and at its end,
+// when the lines are mended and everything has drained. It shares no code with the ledger; it adds and subtracts fen in
+// plain maps.
+//
+// # Replaying a seed
+//
+// All chance comes from the seed. Each actor draws from a generator of its own. What a line does to a message follows
+// from the seed, the venue, the content of the message (its ids left out) and how often that content has been sent, not
+// from the order in which goroutines happened to run. Messages arrive at instants whose nanoseconds follow from their
+// content too, so no two of them meet; the fake clock moves only when everybody waits, so whoever acts at an instant acts
+// alone. What goroutines of one venue do within one instant is not ordered: it decides nothing but message ids, row ids
+// and random ids, and none of those are in the log. Events of one instant are sorted before the log is hashed. So two
+// runs of a seed give the same log, byte for byte, and the same hash.
+//
+// # Bubbles
+//
+// A bubble of testing/synctest needs a test to belong to. In "go test" that is the test; in the command the whole run is
+// one test, which [Main] hands to package testing as a test binary would.
+package simulate

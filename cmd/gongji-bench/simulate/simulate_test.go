@@ -1,0 +1,99 @@
+package simulate
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	first  = flag.Uint64("simulate.from", 1, "first seed")
+	seeds  = flag.Int("simulate.seeds", 200, "how many seeds")
+	logDir = flag.String("simulate.logs", "", "where the logs of worlds that fail go; empty: nowhere")
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	Clean()
+	os.Exit(code)
+}
+
+// TestWorlds runs the seeds, a share of them at once. A failing seed is named and replays with -simulate.from.
+func TestWorlds(t *testing.T) {
+	count := *seeds
+	if testing.Short() || raceDetector {
+		count = min(count, 20)
+	}
+	const shares = 4
+	totals := make([]Totals, shares)
+	t.Run("seeds", func(t *testing.T) {
+		for share := range shares {
+			t.Run(fmt.Sprint(share), func(t *testing.T) {
+				t.Parallel()
+				for n := share; n < count; n += shares {
+					runSeed(t, *first+uint64(n), &totals[share])
+				}
+			})
+		}
+	})
+	sum := newTotals()
+	for i := range totals {
+		sum.Add(&totals[i])
+	}
+	var text strings.Builder
+	sum.Print(&text)
+	t.Log("\n" + text.String())
+}
+
+// runSeed runs one seed and says what did not hold.
+func runSeed(t *testing.T, seed uint64, totals *Totals) {
+	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+		r := Run(t, seed, small)
+		totals.Add(&r.Totals)
+		for _, finding := range r.Findings {
+			t.Error(finding)
+		}
+		if t.Failed() && *logDir != "" {
+			if err := os.WriteFile(filepath.Join(*logDir, fmt.Sprintf("seed-%d.log", seed)), []byte(strings.Join(r.Log, "\n")+"\n"), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// small is the world of a test: large enough for every fault, small enough for a few hundred of them.
+var small = Config{Venues: 3, Tills: 2, Families: 2, Steps: 4, Dir: memory()}
+
+// memory is a file system in memory where there is one: a few hundred worlds make more fsyncs than a disk has time for.
+func memory() string {
+	const shm = "/dev/shm"
+	if info, err := os.Stat(shm); err == nil && info.IsDir() {
+		return shm
+	}
+	return ""
+}
+
+// TestASeedReplays runs seeds twice and wants the same log, byte for byte.
+func TestASeedReplays(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		one, two := Run(t, seed, small), Run(t, seed, small)
+		if one.Hash == two.Hash && slices.Equal(one.Log, two.Log) {
+			continue
+		}
+		for i := range min(len(one.Log), len(two.Log)) {
+			if one.Log[i] != two.Log[i] {
+				t.Fatalf("seed %d, event %d of %d and %d:\n%s\n\n%s", seed, i, len(one.Log), len(two.Log), around(one.Log, i), around(two.Log, i))
+			}
+		}
+		t.Fatalf("seed %d: %d events, then %d", seed, len(one.Log), len(two.Log))
+	}
+}
+
+// around are a few events before and after one.
+func around(log []string, i int) string {
+	return strings.Join(log[max(0, i-6):min(len(log), i+4)], "\n")
+}

@@ -1,0 +1,312 @@
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gongji/cardreader"
+	"gongji/daemon/session/sessiontest"
+	"gongji/settle"
+	"gongji/sync/centre"
+	"gongji/sync/nhsa"
+)
+
+// Config is the size of a world.
+type Config struct {
+	Venues   int          // shops; default 3
+	Tills    int          // of a shop; default 2
+	Families int          // of four people; default 2
+	Steps    int          // what a till does; default 8
+	Dir      string       // where the ledgers live while the world runs; default the system's temporary folder
+	Log      *slog.Logger // of the daemons; nil: none
+}
+
+func (c *Config) defaults() {
+	for _, d := range []struct {
+		value    *int
+		fallback int
+	}{{&c.Venues, 3}, {&c.Tills, 2}, {&c.Families, 2}, {&c.Steps, 8}} {
+		if *d.value <= 0 {
+			*d.value = d.fallback
+		}
+	}
+}
+
+// Result is what came of a world.
+type Result struct {
+	Seed     uint64
+	Hash     string   // of the log
+	Log      []string // events in the order of fake time
+	Findings []string // what did not hold; empty: everything did
+	Totals
+}
+
+// world is everything under one seed.
+type world struct {
+	Config
+	seed     uint64
+	dir      string
+	rules    *settle.Rules
+	offline  settle.OfflineLimits
+	people   []*member
+	centre   *centre.Centre
+	handler  http.Handler
+	venues   []*venue
+	journal  *journal
+	log      *slog.Logger
+	mended   atomic.Bool // nothing goes wrong any more
+	couriers sync.WaitGroup
+	passing  sync.Mutex // the centre's door
+
+	mu      sync.Mutex
+	model   *model
+	cards   map[string]bool // in some reader, by person number
+	refused []string        // tags
+	total   Totals
+}
+
+// Run runs one world in a bubble of its own and returns what came of it. The test fails only where a world could not be
+// made; what did not hold is in the result.
+func Run(t *testing.T, seed uint64, c Config) Result {
+	t.Helper()
+	c.defaults()
+	dir, err := os.MkdirTemp(c.Dir, "gongji-simulate-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // scratch
+	w := &world{
+		Config: c, seed: seed, dir: dir, log: c.Log, cards: map[string]bool{}, total: newTotals(),
+		rules: settle.DefaultRules(), journal: &journal{},
+		offline: settle.OfflineLimits{Allowed: true, Shared: true, MaxAge: 24 * time.Hour, MaxSale: settle.CapOf(50000),
+			MaxPersonTotal: settle.CapOf(60000), MaxTotal: settle.CapOf(200000), MaxCount: 50},
+	}
+	if err := template(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { w.live(t) })
+	return w.result()
+}
+
+func (w *world) result() Result {
+	r := Result{Seed: w.seed, Log: w.journal.sorted(), Findings: w.model.findings, Totals: w.total}
+	r.Hash, r.Checked = hash(r.Log), w.model.checked
+	r.Short, r.AtRisk = settle.Fen(w.model.shortRace), settle.Fen(w.model.shortRisk)
+	r.Worlds = 1
+	return r
+}
+
+// begins is when every world begins: a bubble's clock stands in the year 2000, when no card of today was valid.
+var begins = time.Date(2026, 3, 10, 8, 0, 0, 0, settle.Beijing)
+
+// live is the world's life.
+func (w *world) live(t *testing.T) {
+	time.Sleep(time.Until(begins))
+	w.journal.began = time.Now()
+	if err := w.make(); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	var keepers, tills sync.WaitGroup
+	for _, v := range w.venues {
+		if err := v.start(); err != nil {
+			t.Fatal(err)
+		}
+		keepers.Go(func() { v.keep(over) })
+		for _, till := range v.tills {
+			tills.Go(func() { till.work(w.Steps) })
+		}
+	}
+	looking := make(chan struct{})
+	keepers.Go(func() { w.look(looking) })
+	tills.Wait()
+	time.Sleep(time.Nanosecond) // what the last till caused at this instant still meets its faults
+	w.mended.Store(true)
+	close(looking)
+	w.drain()
+	close(over)
+	keepers.Wait()
+	w.settleUp()
+	for _, v := range w.venues {
+		if d := v.daemon(); d != nil {
+			if err := d.end(); err != nil {
+				w.broken("%s: %v", v.code, err)
+			}
+		}
+	}
+	w.couriers.Wait()
+}
+
+// make makes centre, families and venues.
+func (w *world) make() error {
+	d := throw(w.seed, "world")
+	w.rules.Refund.Mode = one(d, []settle.RefundMode{settle.RefundCancelResettle, settle.RefundLineOrigin, settle.RefundProportional})
+	w.model = newModel(purse{})
+	var families [][]member
+	for n := range w.Families {
+		families = append(families, family(d, n))
+		for i := range families[n] {
+			m := &families[n][i]
+			w.people = append(w.people, m)
+			if m.balance > 0 {
+				w.model.opening[m.psn] = fen(m.balance)
+			}
+		}
+	}
+	var err error
+	if w.centre, err = centre.New(w.centreOptions()); err != nil {
+		return err
+	}
+	w.handler = w.centre.Handler()
+	if err := w.centre.Seed(snapshot(time.Now(), families)); err != nil {
+		return err
+	}
+	for n := range w.Venues {
+		v := &venue{
+			world: w, code: fmt.Sprintf("P4301%07d", n+1), killed: make(chan string, 1), dealtTo: map[string]int{}, heard: map[string]word{},
+		}
+		v.dice, v.dir = throw(w.seed, "venue", v.code), filepath.Join(w.dir, v.code)
+		if err := copyDir(blank.dir, v.dir); err != nil {
+			return err
+		}
+		for n := range w.Tills {
+			name := fmt.Sprintf("T%d", n+1)
+			v.tills = append(v.tills, &till{venue: v, name: name, dice: throw(w.seed, "till", v.code, name),
+				reader: sessiontest.NewReader(name, name, cardreader.RoleCard)})
+		}
+		v.plan(time.Duration(w.Steps) * 6 * time.Minute)
+		w.venues = append(w.venues, v)
+	}
+	return nil
+}
+
+// centreOptions are the centre's. Sign-ins run out within the day of a world, and so do some centres' allowances.
+func (w *world) centreOptions() centre.Options {
+	d := throw(w.seed, "centre")
+	return centre.Options{Area: area, Clock: time.Now, SignInLife: time.Hour, Allowances: centre.Allowances{
+		Percent: one(d, []int{0, 20, 40, 60}), Life: one(d, []time.Duration{40 * time.Minute, 3 * time.Hour, 24 * time.Hour}),
+	}}
+}
+
+// fault counts a fault and returns its name.
+func (w *world) fault(kind string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.total.Faults[kind]++
+	return kind
+}
+
+// broken keeps a failure of the simulated shops that is none of the model's.
+func (w *world) broken(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.model.wrong(format, args...)
+}
+
+// door is where messages enter the centre, one at a time. What the centre undid and when is noted here.
+func (w *world) door(v *venue, infno string, body []byte) answer {
+	w.passing.Lock()
+	defer w.passing.Unlock()
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://centre/", bytes.NewReader(body))
+	if err != nil {
+		w.broken("a message does not fit HTTP: %v", err)
+		return answer{status: http.StatusBadRequest}
+	}
+	p := &page{header: http.Header{}, answer: answer{status: http.StatusOK}}
+	w.handler.ServeHTTP(p, request)
+	text := "no answer"
+	if got, err := nhsa.DecodeAnswer(p.body); err == nil {
+		text = strings.TrimSpace(fmt.Sprintf("%d %s", got.Code, reason(got.Text)))
+		if infno == nhsa.InfnoReverse && got.Done() {
+			w.undone(body, got.CentreTime)
+		}
+	}
+	v.note("%s at the centre: %s", infno, text)
+	return p.answer
+}
+
+// reason is the code in front of a refusal.
+func reason(text string) string {
+	code, _, _ := strings.Cut(text, "]")
+	return code
+}
+
+func (w *world) undone(body []byte, at time.Time) {
+	var reverse nhsa.ReverseInput
+	request, err := nhsa.DecodeRequest(body)
+	if err == nil {
+		err = json.Unmarshal(request.Input, &reverse)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.model.wrong("a 2601 that was done does not decode: %v", err)
+		return
+	}
+	if _, before := w.model.undoneAt[reverse.Data.Original]; !before {
+		w.model.undoneAt[reverse.Data.Original] = at
+	}
+}
+
+// settled and returned translate a till's answer for the model.
+func (w *world) settled(v *venue, tag string, d *daemon, s *settle.Settlement, replayed bool) {
+	var lines settle.Fen
+	for i := range s.Sale.Lines {
+		lines += s.Sale.Lines[i].Total
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.model.must(lines == s.Figures.Total, ruleSums, "%s: the lines are %s, the bill %s", tag, lines, s.Figures.Total)
+	v.note("is told of %s: offline %t, at risk %s, %v", tag, s.Offline, s.AtRisk, d.pays(s.Postings))
+	if w.model.sales[tag] == nil {
+		w.total.Settlements++
+		if s.Offline {
+			w.total.Offline++
+		}
+	}
+	w.model.settled(sold{tag: tag, venue: v.code, id: s.ID, paid: plain(s.Figures), at: s.At, offline: s.Offline, atRisk: fen(s.AtRisk), replayed: replayed}, d.pays(s.Postings))
+}
+
+func (w *world) returned(tag string, d *daemon, back *settle.Return) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.total.Returns++
+	w.model.returned(tag, plain(back.Figures), d.pays(back.Postings), back.Whole, d.adjustments(w, back.Settlement))
+}
+
+func plain(f settle.Figures) figures {
+	return figures{fen(f.Total), fen(f.Fund), fen(f.Own), fen(f.Shared), fen(f.Cash)}
+}
+
+// pays are postings by person number.
+func (d *daemon) pays(postings []settle.Posting) purse {
+	sum := purse{}
+	for i := range postings {
+		sum.add(purse{d.persons[postings[i].Person]: fen(postings[i].Amount)}, 1)
+	}
+	return sum
+}
+
+// blank is an empty ledger that every venue starts from, made once: migrating one takes longer than a venue's day.
+var blank struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func template() error {
+	blank.once.Do(func() { blank.dir, blank.err = makeBlank() })
+	return blank.err
+}
