@@ -27,14 +27,15 @@ const (
 	patience = 20 * time.Second
 )
 
-// runAsStarted runs the daemon in a console, or as a service where the service manager started it.
+// runAsStarted runs the daemon as a service where the service manager started it, or else in a console. Who started it
+// is what the dispatcher says, which is documented, and not what the parent process looks like.
 func runAsStarted(ctx context.Context, log *slog.Logger, run func(context.Context, supervisor) error) error {
-	asked, err := svc.IsWindowsService()
-	if err != nil || !asked {
-		return errors.Join(err, run(ctx, nobody{}))
-	}
 	w := &windowsService{ctx: ctx, log: log, run: run, up: make(chan struct{})}
-	if err := svc.Run(serviceName, w); err != nil {
+	err := svc.Run(serviceName, w)
+	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+		return run(ctx, nobody{})
+	}
+	if err != nil {
 		return err
 	}
 	return w.err
