@@ -51,6 +51,7 @@ type Daemon struct {
 	disk     *health.DiskWatch
 	// knownTokens are those that the audit record knows of; nil: it was not looked yet. Only watch uses it.
 	knownTokens []localapi.Token
+	agedAt      time.Time    // when the age of the ledger was last looked at; of the watch alone
 	looked      atomic.Int64 // when the warnings were last looked at, Unix nanoseconds
 	alive       *http.Client // asks the API whether it answers
 

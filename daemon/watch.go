@@ -15,6 +15,9 @@ import (
 // watchEvery is how often the standing warnings are looked at. Everything looked at is in memory or one small query.
 const watchEvery = time.Second
 
+// ageEvery is how often the age of the ledger is looked at; it is counted in hours.
+const ageEvery = 10 * time.Second
+
 // agreementNotice is how long before its end an agreement is worth a notice.
 const agreementNotice = 30 // days
 
@@ -61,6 +64,21 @@ func (d *Daemon) look(ctx context.Context) {
 		d.health.Put(files.Short(), health.FilesLow, "", health.Args{"open": strconv.Itoa(files.Open), "limit": strconv.Itoa(files.Limit)})
 	}
 	d.lookAtOutbox(ctx)
+	if now := time.Now(); now.Sub(d.agedAt) >= ageEvery {
+		d.agedAt = now
+		d.lookAtAge(ctx)
+	}
+}
+
+// lookAtAge warns of a ledger that is too old for settling offline: the line is up, perhaps, and the feed brings nothing.
+func (d *Daemon) lookAtAge(ctx context.Context) {
+	s, err := d.ledger.OfflineStanding(ctx)
+	if err != nil || s.LedgerAt.IsZero() {
+		return
+	}
+	age, limit := s.Used.Age, s.Limits.MaxAge
+	d.health.Put(limit > 0 && age > limit, health.LedgerStale, "",
+		health.Args{"age": age.Round(time.Minute).String(), "limit": limit.String()})
 }
 
 func (d *Daemon) lookAtOutbox(ctx context.Context) {

@@ -82,8 +82,19 @@ func containsAll(have, want []string) bool {
 	return true
 }
 
-// check finds the first line whose trace codes are missing or already met (SEMANTICS 5.1, 5).
-func (t *TraceRules) check(day Date, lines []Line) (Reason, string) {
+// check finds whether a line's trace codes are missing or already met (SEMANTICS 5.1, 5), and the rule that says so.
+func (t *TraceRules) check(day Date, lines []Line) (reason Reason, rule string) {
+	switch reason, _ = t.Fault(day, lines); reason {
+	case ETraceMissing:
+		rule = "trace.required_from"
+	case ETraceDuplicate:
+		rule = "trace.reject_duplicate"
+	}
+	return reason, rule
+}
+
+// Fault finds the first line whose trace codes are missing or already met in the bill, by its id.
+func (t *TraceRules) Fault(day Date, lines []Line) (reason Reason, line string) {
 	if day < t.RequiredFrom {
 		return "", ""
 	}
@@ -94,11 +105,11 @@ func (t *TraceRules) check(day Date, lines []Line) (Reason, string) {
 			continue
 		}
 		if len(line.TraceCodes) == 0 || !line.SplitPack && len(line.TraceCodes) < wholePacks(line.Quantity) {
-			return ETraceMissing, "trace.required_from"
+			return ETraceMissing, line.ID
 		}
 		for _, code := range line.TraceCodes {
 			if _, again := met[code]; again && t.RejectDuplicate {
-				return ETraceDuplicate, "trace.reject_duplicate"
+				return ETraceDuplicate, line.ID
 			}
 			met[code] = struct{}{}
 		}

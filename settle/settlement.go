@@ -216,6 +216,9 @@ type Return struct {
 	State      ShopState   `json:"state"` // of the settlement afterwards
 	Report     ReportState `json:"report"`
 	ReceiptNo  string      `json:"receipt_no"`
+
+	// Goods are the lines a reversal took back: what earlier returns had left of the sale. Filled where a return is looked up.
+	Goods []Line `json:"-"`
 }
 
 // AccountView is an account behind a card, as GET /v1/people/me/accounts shows it.

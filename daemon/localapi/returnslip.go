@@ -96,12 +96,12 @@ func (s *Server) returnReceiptOf(back *settle.Return, sold *settle.Settlement) R
 // returnedItems are the goods that came back, by the names they were sold under.
 func returnedItems(back *settle.Return, sold *settle.Settlement) []ReceiptLine {
 	items := []ReceiptLine{}
+	for i := range back.Goods {
+		line := &back.Goods[i]
+		items = append(items, ReceiptLine{line.Name, line.Spec, line.Batch, line.Quantity, line.UnitPrice, yuan(line.Total), append([]string{}, line.TraceCodes...)})
+	}
 	for i := range sold.Sale.Lines {
 		line := &sold.Sale.Lines[i]
-		if back.Whole {
-			items = append(items, ReceiptLine{line.Name, line.Spec, line.Batch, line.Quantity, line.UnitPrice, yuan(line.Total), append([]string{}, line.TraceCodes...)})
-			continue
-		}
 		for _, part := range back.Lines {
 			if part.ID == line.ID {
 				items = append(items, ReceiptLine{Name: line.Name, Spec: line.Spec, Batch: line.Batch, Quantity: part.Quantity,

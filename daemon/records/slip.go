@@ -107,22 +107,30 @@ func pair(left, right string, columns int) []string {
 	return lines
 }
 
-// wrap breaks a text where a line is full; at least one line. A Chinese character is never cut in two.
+// wrap breaks a text where a line is full; at least one line. A Chinese character is never cut in two, nor a number that
+// fits half a line: a telephone number on two lines is dialled wrong.
 func wrap(text string, columns int) (lines []string) {
-	var line strings.Builder
-	used := 0
+	line, used := "", 0
 	for _, r := range text {
 		w := runeWidth(r)
 		if used+w > columns {
-			lines = append(lines, line.String())
-			line.Reset()
-			used = 0
+			kept := line
+			if isDigit(r) {
+				if head := strings.TrimRightFunc(line, isDigit); head != "" && textWidth(line)-textWidth(head) <= columns/2 {
+					kept = head
+				}
+			}
+			lines = append(lines, kept)
+			line = line[len(kept):]
+			used = textWidth(line)
 		}
-		line.WriteRune(r)
+		line += string(r)
 		used += w
 	}
-	return append(lines, line.String())
+	return append(lines, line)
 }
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
 func textWidth(text string) (columns int) {
 	for _, r := range text {

@@ -267,8 +267,29 @@ func trimmed(s string) string {
 	return s
 }
 
-func TestSelectedGivers(t *testing.T) {
+// TestSelectionThatNobodyReads: where the region fixes the order, a choice is refused and not dropped.
+func TestSelectionThatNobodyReads(t *testing.T) {
 	r := newRig(t, nil)
+	r.reader.Insert(Patient.Card())
+	accounts, err := r.Accounts(context.Background(), "till", "counter-1")
+	if err != nil || len(accounts) != 3 {
+		t.Fatalf("accounts %v %v", accounts, err)
+	}
+	request := sale("S1", "10.00")
+	request.Selected = []string{accounts[2].GiverRef}
+	_, _, err = r.Settle(context.Background(), request)
+	if e := wantCode(t, err, settle.BadRequest); len(e.Fields) != 1 || e.Fields[0].Field != "selected_givers" {
+		t.Fatalf("fields %v", e.Fields)
+	}
+}
+
+func TestSelectedGivers(t *testing.T) {
+	r := newRig(t, func(r *rig, o *session.Options) {
+		rules := settle.DefaultRules()
+		rules.Order.Source = settle.OrderManualSelect
+		r.ledger = OpenLedgerUnder(t, r.clock, rules)
+		o.Ledger = r.ledger
+	})
 	r.reader.Insert(Patient.Card())
 	accounts, err := r.Accounts(context.Background(), "till", "counter-1")
 	if err != nil || len(accounts) != 3 {

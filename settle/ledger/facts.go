@@ -44,6 +44,10 @@ func (t *tx) gather(sale *settle.Sale, offline bool) (*facts, error) {
 	if !known {
 		return nil, badField("med_type", "本地区没有这种医疗类别。", "is not a kind of treatment of this region")
 	}
+	// A choice that the region's order does not read would be dropped silently, and another relative would pay.
+	if len(sale.Selected) > 0 && f.rules.Order.Source != settle.OrderManualSelect {
+		return nil, badField("selected_givers", "本地区按规定的顺序扣款，不能选择由谁出钱。请不选共济人再结算。", "is only read where the region lets the patient choose")
+	}
 	if f.patient, err = t.known(sale.Patient); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,10 @@ func (l *Ledger) SettlementBySale(ctx context.Context, pos, saleID string) (s se
 func (l *Ledger) ReturnByID(ctx context.Context, pos, id string) (back settle.Return, err error) {
 	err = l.read(ctx, func(t *tx) (err error) {
 		back, err = t.returnBy("f.return_id = ? ORDER BY f.pos = ? DESC, f.id DESC LIMIT 1", id, pos)
+		if err != nil || !back.Whole {
+			return err
+		}
+		back.Goods, err = t.goodsOf(back.Settlement)
 		return err
 	})
 	return back, err
@@ -144,6 +148,25 @@ func (t *tx) returnBy(condition string, args ...any) (settle.Return, error) {
 	}
 	record.Return.Report = report
 	return record.Return, nil
+}
+
+// goodsOf are the lines that the reversal of a settlement took back: those of the sale, or what the refund before it kept.
+// After a reversal nothing follows, so the refund before it is the latest refund.
+func (t *tx) goodsOf(settlement string) ([]settle.Line, error) {
+	var sold, refunded int64
+	err := t.get(`SELECT s.record, (SELECT COALESCE(MAX(f.record), 0) FROM refund f WHERE f.settlement = s.id AND f.whole = 0)
+		FROM settlement s WHERE s.ref = ?`, []any{settlement}, &sold, &refunded)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	if refunded > 0 {
+		var record returnRecord
+		err := t.record(refunded, &record)
+		return record.Kept, err
+	}
+	var record settlementRecord
+	err = t.record(sold, &record)
+	return record.Settlement.Sale.Lines, err
 }
 
 // Recent lists the settlements of a day, latest first, at most limit and RecentLimit.

@@ -107,7 +107,11 @@ func (t *tx) checkPlan(f *facts, plan *settle.Plan) error {
 	if plan.Refusal == "" {
 		return nil
 	}
-	return settle.Refused(plan.Refusal)
+	refusal := settle.Refused(plan.Refusal)
+	if reason, line := f.rules.Trace.Fault(f.bill.Day, f.bill.Lines); reason == plan.Refusal {
+		refusal = refusal.With("line", line)
+	}
+	return refusal
 }
 
 // checkPeople asks the rules about the people behind the sale: credential, guardian, agent and prescription.

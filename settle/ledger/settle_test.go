@@ -250,8 +250,12 @@ func TestTraceCodesAreSoldOnce(t *testing.T) {
 	wantCode(t, err, settle.BadRequest)
 	two := drug("1", false, "8100004")
 	two.Quantity = "2"
-	_, _, err = h.Settle(t.Context(), h.order(h.patient, two))
+	_, _, err = h.Settle(t.Context(), h.order(h.patient, drug("5", true, ""), two))
 	wantCode(t, err, settle.RuleRefused, settle.ETraceMissing)
+	var named *settle.Error
+	if !errors.As(err, &named) || named.Members["line"] != "1" {
+		t.Errorf("the line without a code is not named: %+v", err)
+	}
 	h.giveBack(giveBack("R1", first.ID, settle.ReturnLine{ID: "1", Quantity: "1", TraceCodes: []string{"8100002"}}))
 	h.settle(h.order(h.patient, drug("1", false, "8100002")))
 	_, _, err = h.Settle(t.Context(), h.order(h.patient, drug("1", false, "8100001")))

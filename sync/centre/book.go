@@ -204,11 +204,11 @@ func (w *work) move(venue, patient string, pays []Pay, sign settle.Fen) {
 // use counts money against the quota and the limits of a binding; a limit for all relatives together is used up by each.
 func (w *work) use(b *binding, amount settle.Fen) {
 	if b.Mode == settle.Wallet {
-		b.QuotaUsed += amount
+		b.QuotaUsed = max(0, b.QuotaUsed+amount)
 		w.tell(changedBinding, b.ID)
 	}
 	for _, o := range w.limitedWith(b) {
-		o.LimitUsed += amount
+		o.LimitUsed = max(0, o.LimitUsed+amount) // a return of what was bought before the limit was set frees nothing of it
 		w.tell(changedBinding, o.ID)
 	}
 }

@@ -217,12 +217,15 @@ func (d *decoder) snapshot(w *wireSnapshot) settle.Snapshot {
 
 func (d *decoder) usage(place string, w *wireUsage) settle.SnapshotUsage {
 	d.need(place+".psn_no", w.PsnNo)
-	d.positive(place, w.Day, w.Month, w.Year)
 	if w.AsOf == 0 {
 		d.bad(place+".as_of", "is mandatory")
 	}
-	return settle.SnapshotUsage{PsnNo: w.PsnNo, DayShared: w.Day, MonthShared: w.Month, YearShared: w.Year, AsOf: w.AsOf}
+	return settle.SnapshotUsage{PsnNo: w.PsnNo, DayShared: counted(w.Day), MonthShared: counted(w.Month), YearShared: counted(w.Year), AsOf: w.AsOf}
 }
+
+// counted is what was used of a limit. A centre that counts a return against a period or a limit that the purchase was
+// before says less than nothing; that is nothing, and no reason to refuse everything else on the page.
+func counted(used settle.Fen) settle.Fen { return max(0, used) }
 
 func (d *decoder) positive(place string, amounts ...settle.Fen) {
 	for _, amount := range amounts {
@@ -283,8 +286,8 @@ func (d *decoder) account(place string, w *wireAccount) settle.SnapshotAccount {
 	}
 	d.positive(place, balance, current, prior, mutual, a.Frozen, a.ReservedElsewhere)
 	if w.Limit != nil {
-		d.positive(place+".limit", w.Limit.Amount, w.Limit.Used)
-		a.Limit, a.LimitUsed = settle.CapOf(w.Limit.Amount), w.Limit.Used
+		d.positive(place+".limit", w.Limit.Amount)
+		a.Limit, a.LimitUsed = settle.CapOf(w.Limit.Amount), counted(w.Limit.Used)
 	}
 	if len(w.ContainsThrough) > 0 {
 		a.ContainsThrough = make(map[string]time.Time, len(w.ContainsThrough))
@@ -323,12 +326,12 @@ func (d *decoder) binding(place string, w *wireBinding) settle.SnapshotBinding {
 	if w.State == "" {
 		d.bad(place+".state", "is mandatory")
 	}
-	b.QuotaTotal, b.QuotaUsed = orZero(w.QuotaTotal), orZero(w.QuotaUsed)
+	b.QuotaTotal, b.QuotaUsed = orZero(w.QuotaTotal), counted(orZero(w.QuotaUsed))
 	if w.Limit != nil {
-		b.Limit, b.LimitUsed, b.LimitAll = settle.CapOf(w.Limit.Amount), w.Limit.Used, w.Limit.Scope != scopeEach
-		d.positive(place+".limit", w.Limit.Amount, w.Limit.Used)
+		b.Limit, b.LimitUsed, b.LimitAll = settle.CapOf(w.Limit.Amount), counted(w.Limit.Used), w.Limit.Scope != scopeEach
+		d.positive(place+".limit", w.Limit.Amount)
 	}
-	d.positive(place, b.QuotaTotal, b.QuotaUsed)
+	d.positive(place, b.QuotaTotal)
 	return b
 }
 

@@ -121,6 +121,21 @@ func TestSnapshotRefused(t *testing.T) {
 	}
 }
 
+// TestUsedBelowNothingIsNothing: a centre that counts a return against a limit set later, or a day after, says less than
+// nothing. That is no reason to refuse everybody else on the page.
+func TestUsedBelowNothingIsNothing(t *testing.T) {
+	text := strings.NewReplacer(`"used": "0.01"`, `"used": "-0.01"`, `"quota_used": "1.00"`, `"quota_used": "-1.00"`,
+		`"day_shared": "0.01"`, `"day_shared": "-0.01"`).Replace(string(load(t)))
+	s, err := DecodeSnapshot([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := s.Bindings[len(s.Bindings)-1]
+	if last.LimitUsed != 0 || last.QuotaUsed != 0 || s.Usage[0].DayShared != 0 || s.Usage[0].MonthShared != 2 {
+		t.Errorf("read %+v and %+v", last, s.Usage[0])
+	}
+}
+
 func FuzzDecodeSnapshot(f *testing.F) {
 	f.Add(load(f))
 	f.Add([]byte(`{"snapshot_id":"S","centre_time":"2026-11-22 10:00:00","full":true,"cursor":"","people":[],"accounts":[],"bindings":[]}`))

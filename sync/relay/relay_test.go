@@ -125,7 +125,7 @@ func TestNotSent(t *testing.T) {
 		s := hub(t, nil)
 		_, stop := serving(t, ServerOptions{Endpoint: at(s), Handler: done})
 		stop()
-		refuses(t, line(t, LineOptions{Endpoint: at(s)}), errNobody.Error())
+		refuses(t, line(t, LineOptions{Endpoint: at(s)}), "") // which reason depends on how soon the server hears that the centre left
 		if n := inStream(t, s); n != 0 {
 			t.Errorf("%d messages are in the stream", n)
 		}
