@@ -224,15 +224,9 @@ func (w *work) takeReleases(releases []release) {
 // returnAllowances answers G105. A row about an allowance that was returned, has been renewed or has ended gives nothing
 // back: the venue may rely on what it was told last.
 func (w *work) returnAllowances(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.ReturnInput](r)
+	in, err := change[nhsa.ReturnInput](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if err := in.Check(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	var back []release
 	for _, row := range in.Allowances {

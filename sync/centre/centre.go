@@ -443,3 +443,25 @@ func input[T any](r *nhsa.Request) (T, error) {
 	}
 	return in, nil
 }
+
+// change reads the input of a message that changes the book: from an operator who is signed in, and where the message knows
+// its own table, as that has it.
+func change[T any](w *work, r *nhsa.Request) (T, error) {
+	in, err := input[T](r)
+	if err != nil {
+		return in, err
+	}
+	if err := w.booking(r); err != nil {
+		return in, err
+	}
+	switch m := any(in).(type) {
+	case interface{ Check() error }:
+		err = m.Check()
+	case nhsa.Message:
+		_, _, err = m.Input()
+	}
+	if err != nil {
+		return in, refusal("[FORMAT] " + err.Error())
+	}
+	return in, nil
+}

@@ -48,11 +48,8 @@ func (w *work) settledBatch(mdtrtID, batch string) bool {
 
 // register answers 2201 门诊挂号.
 func (w *work) register(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.RegisterInput](r)
+	in, err := change[nhsa.RegisterInput](w, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Data.Input(); err != nil {
@@ -73,11 +70,8 @@ func (w *work) register(r *nhsa.Request) (any, error) {
 
 // unregister answers 2202 门诊挂号撤销.
 func (w *work) unregister(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.UnregisterInput](r)
+	in, err := change[nhsa.UnregisterInput](w, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	v, err := w.visitOf(r, in.Data.MdtrtID, in.Data.PsnNo)
@@ -96,15 +90,9 @@ func (w *work) unregister(r *nhsa.Request) (any, error) {
 
 // visitInfo answers 2203 门诊就诊信息上传.
 func (w *work) visitInfo(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.Visit](r)
+	in, err := change[nhsa.Visit](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if _, _, err := in.Input(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	v, err := w.visitOf(r, in.Info.MdtrtID, in.Info.PsnNo)
 	if err != nil {
@@ -119,15 +107,9 @@ func (w *work) visitInfo(r *nhsa.Request) (any, error) {
 
 // fees answers 2204 门诊费用明细信息上传. All of a row is in the policy's scope: this centre has no catalogue.
 func (w *work) fees(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.Fees](r)
+	in, err := change[nhsa.Fees](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if err := in.Check(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	v, err := w.visitOf(r, in.Rows[0].MdtrtID, in.Rows[0].PsnNo)
 	if err != nil {
@@ -156,11 +138,8 @@ func (w *work) fees(r *nhsa.Request) (any, error) {
 
 // unfees answers 2205 门诊费用明细信息撤销.
 func (w *work) unfees(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.UnfeesInput](r)
+	in, err := change[nhsa.UnfeesInput](w, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	v, err := w.visitOf(r, in.Data.MdtrtID, in.Data.PsnNo)
@@ -198,15 +177,9 @@ func (w *work) clinicQuote(r *nhsa.Request) (any, error) {
 
 // clinicSettle answers 2207 门诊结算.
 func (w *work) clinicSettle(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.ClinicSettleInput](r)
+	in, err := change[nhsa.ClinicSettleInput](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if err := in.Check(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	if in.Data.InScope != in.Data.Total {
 		return nil, refusal("[AMOUNT] 政策金额与明细上传的结果不一致")

@@ -59,15 +59,9 @@ func (w *work) rowFault(i int, venue, settledAs, setlID string) string {
 
 // sold answers 3505 商品销售: each row is taken or refused by itself. A trace code is sold once.
 func (w *work) sold(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.Sold](r)
+	in, err := change[nhsa.Sold](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if _, _, err := in.Input(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	taken := &notes{Sold: map[string]string{}}
 	var results []any
@@ -92,15 +86,9 @@ func (w *work) sold(r *nhsa.Request) (any, error) {
 
 // returned answers 3506 商品销售退货.
 func (w *work) returned(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.Returned](r)
+	in, err := change[nhsa.Returned](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if _, _, err := in.Input(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	taken := &notes{}
 	var results []any
@@ -124,15 +112,9 @@ func (w *work) returned(r *nhsa.Request) (any, error) {
 
 // mapping answers 3301 目录对照上传. A shop code that stands for something else already is refused: 3302 comes first.
 func (w *work) mapping(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.Mapping](r)
+	in, err := change[nhsa.Mapping](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if _, _, err := in.Input(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	taken := &notes{Mapped: map[string]string{}}
 	for _, row := range in.Rows {
@@ -147,15 +129,9 @@ func (w *work) mapping(r *nhsa.Request) (any, error) {
 
 // unmapping answers 3302 目录对照撤销.
 func (w *work) unmapping(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.Unmapping](r)
+	in, err := change[nhsa.Unmapping](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if _, _, err := in.Input(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	gone := &notes{}
 	for _, row := range in.Rows {

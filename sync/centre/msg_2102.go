@@ -9,15 +9,9 @@ import (
 
 // settle answers 2102 药店结算.
 func (w *work) settle(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.SettleInput](r)
+	in, err := change[nhsa.SettleInput](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if err := in.Check(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	row, p, err := w.price(r, &in.Info)
 	if err != nil {

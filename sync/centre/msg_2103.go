@@ -7,11 +7,8 @@ import (
 
 // cancel answers 2103 药店结算撤销 and 2208 门诊结算撤销 with a negative row of its own.
 func (w *work) cancel(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.CancelInput](r)
+	in, err := change[nhsa.CancelInput](w, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	original := w.rows.at(in.Data.SetlID)

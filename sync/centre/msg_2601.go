@@ -8,11 +8,8 @@ import (
 
 // reverse answers 2601 冲正交易. Its infcode is its whole answer.
 func (w *work) reverse(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.ReverseInput](r)
+	in, err := change[nhsa.ReverseInput](w, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	row := w.rowUnder(in.Data.Original)

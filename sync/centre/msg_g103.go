@@ -34,15 +34,9 @@ type request struct {
 
 // askBinding answers G103. The same request id with the same content is the same request; its state is told again.
 func (w *work) askBinding(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.BindingInput](r)
+	in, err := change[nhsa.BindingInput](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if err := in.Check(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	content, err := json.Marshal(in.Data)
 	if err != nil {

@@ -24,15 +24,9 @@ type premium struct {
 
 // payPremium answers G104. One premium id is paid once and cancelled once, however often it is reported.
 func (w *work) payPremium(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.PremiumInput](r)
+	in, err := change[nhsa.PremiumInput](w, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := w.booking(r); err != nil {
-		return nil, err
-	}
-	if err := in.Check(); err != nil {
-		return nil, refusal("[FORMAT] " + err.Error())
 	}
 	d := &in.Data
 	answer := nhsa.PremiumAnswer{PremiumID: d.PremiumID, State: settle.RequestConfirmed}

@@ -191,11 +191,8 @@ func (w *work) compare(mine []*Row, theirs []nhsa.StatementRow) (results []nhsa.
 
 // clearing answers 3203 清算申请. A month is claimed once for each clearing type.
 func (w *work) clearing(r *nhsa.Request) (any, error) {
-	in, err := input[nhsa.ClearingInput](r)
+	in, err := change[nhsa.ClearingInput](w, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := w.booking(r); err != nil {
 		return nil, err
 	}
 	if _, _, err := in.Data.Input(); err != nil {
