@@ -33,6 +33,8 @@ type UploadRow struct {
 	Line  string      // Line.ID
 	State ReportState // pending, accepted or refused
 	Fault string      // the centre's text, without identities
+	// Unsold: goods that came back and whose sale the centre refused to take (3505), so that there is nothing to take back.
+	Unsold bool
 }
 
 // UploadDossier is all that the next message of an upload needs.

@@ -257,10 +257,14 @@ func visitNumber(s *settle.Settlement) string {
 	return s.ReceiptNo
 }
 
+// uploadRows are the rows of an upload. What comes back is sent after what was sold has its last word, so whether the centre
+// took it is known by then.
 func (t *tx) uploadRows(id int64) (rows []settle.UploadRow, err error) {
-	err = t.each("SELECT n, line, state, fault FROM upload_row WHERE upload = ? ORDER BY n", []any{id}, func(scan func(dest ...any) error) error {
+	err = t.each(`SELECT w.n, w.line, w.state, w.fault, u.kind = 'returned' AND EXISTS (SELECT 1 FROM upload s JOIN upload_row o ON o.upload = s.id
+		WHERE s.settlement = u.settlement AND s.kind = 'sold' AND o.line = w.line AND o.state = 'refused')
+		FROM upload_row w JOIN upload u ON u.id = w.upload WHERE w.upload = ? ORDER BY w.n`, []any{id}, func(scan func(dest ...any) error) error {
 		var row settle.UploadRow
-		err := scan(&row.N, &row.Line, &row.State, &row.Fault)
+		err := scan(&row.N, &row.Line, &row.State, &row.Fault, &row.Unsold)
 		rows = append(rows, row)
 		return err
 	})

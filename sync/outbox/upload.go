@@ -104,10 +104,17 @@ func (w *Worker) uploadOne(ctx context.Context, id int64) error {
 	return p.finish(ctx)
 }
 
-// sendable are the rows of the next message. Those that do not fit the interface are refused here, each by itself.
+const neverTaken = "中心没有收下这一行的销售（3505），退货无需上传"
+
+// sendable are the rows of the next message. Those that do not fit the interface are refused here, each by itself; goods
+// that the centre never took as sold are no return to it.
 func (p *parcel) sendable() (rows []int) {
 	check := nhsa.GoodsUpload{Dossier: p.dossier}
 	for _, n := range nhsa.PendingRows(&p.dossier) {
+		if p.dossier.Rows[n].Unsold {
+			p.row(n, settle.ReportAccepted, neverTaken)
+			continue
+		}
 		if err := check.Fault(n); err != nil {
 			p.row(n, settle.ReportRefused, "不合接口规范："+err.Error())
 			continue

@@ -82,6 +82,37 @@ func (c *rowCounter) BeginUpload(ctx context.Context, m settle.UploadMessage) er
 	return c.Uploads.BeginUpload(ctx, m)
 }
 
+// TestReturnOfGoodsNeverTaken: what the centre refused to take as sold (3505) is not sent as a return (3506), alone or beside
+// other lines, and nobody is asked about it twice.
+func TestReturnOfGoodsNeverTaken(t *testing.T) {
+	h, sale := goodsShop(t, func(s *settle.Sale) { s.Lines[0].Batch = "" })
+	defer h.close()
+	sent := &rowCounter{rows: map[string][]int{}}
+	l := h.begin(time.Second, time.Minute, func(o *Options) { o.Uploads = sent.over(o.Uploads) })
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest")
+	}
+	h.takeBack(l, sale, true) // the line that was refused
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest after the refund")
+	}
+	if rows := sent.rows[nhsa.InfnoReturned]; len(rows) != 0 {
+		t.Errorf("3506 went out for goods that were never taken: %v", rows)
+	}
+	h.takeBack(l, sale, false) // the rest, which was taken
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest after the reversal")
+	}
+	l.end(t)
+	if rows := sent.rows[nhsa.InfnoReturned]; len(rows) != 1 || rows[0] != 2 {
+		t.Errorf("rows of each 3506: %v", rows)
+	}
+	if list, err := h.AttentionList(t.Context(), 10); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	h.verify([]*counted{sale})
+}
+
 // TestRefusedRow: a row that does not fit the interface, and one whose code was sold before, are named on the work list;
 // the rest of the sale is taken and the person's money goes on.
 func TestRefusedRow(t *testing.T) {
