@@ -59,6 +59,7 @@ const (
 
 // vault seals and indexes with the two keys derived from the key file. It is safe for concurrent use.
 type vault struct {
+	master   []byte
 	aead     cipher.AEAD
 	indexKey []byte
 }
@@ -189,7 +190,7 @@ func newVault(master []byte) (*vault, error) {
 		return nil, err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &vault{aead: aead, indexKey: indexKey}, err
+	return &vault{master: master, aead: aead, indexKey: indexKey}, err
 }
 
 func (v *vault) seal(kind string, data []byte) []byte {
