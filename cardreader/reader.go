@@ -16,8 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gongji/cardreader/acs"
-	"gongji/cardreader/ccid"
 	"gongji/cardreader/serialport"
+	"gongji/cardreader/wire"
 )
 
 // Times of the supervisor.
@@ -249,7 +249,7 @@ func (r *Reader) hurry(ctx context.Context, port Port) error {
 	}
 	defer func() { _ = slow.Close() }() // whatever it says, the port is opened anew
 	if answered, err := greet(ctx, slow, KindACS); err != nil || !answered {
-		return errors.Join(ccid.ErrSilent, err)
+		return errors.Join(wire.ErrSilent, err)
 	}
 	link := acs.New(slow, acs.Options{Timeout: serialport.IsTimeout})
 	if err := link.ChangeSpeed(ctx, true); err != nil {

@@ -10,6 +10,7 @@ import (
 	"gongji/cardreader/scanner"
 	"gongji/cardreader/serialport"
 	"gongji/cardreader/sscard"
+	"gongji/cardreader/wire"
 )
 
 // reason pairs a cause with the sentence for it; the first that fits is taken.
@@ -35,10 +36,8 @@ var readerReasons = []reason{
 	{serialport.ErrGone, "读卡器已断开，请检查连接线后重新插好。"},
 	{acs.ErrSlot, "读卡器没有所配置的卡槽，请联系维护人员检查配置中的 slot。"},
 	{acs.ErrField, "读卡器的感应部分没有响应，请重新插拔读卡器；仍不行请联系维护人员。"},
-	{ccid.ErrSilent, messageSilent},
-	{idcard.ErrSilent, messageSilent},
-	{ccid.ErrSpoilt, messageSpoilt},
-	{idcard.ErrSpoilt, messageSpoilt},
+	{wire.ErrSilent, messageSilent},
+	{wire.ErrSpoilt, messageSpoilt},
 	{nil, "读卡器无法使用，请重新插拔读卡器；仍不行请联系维护人员。"},
 }
 

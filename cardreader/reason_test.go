@@ -14,12 +14,12 @@ import (
 	"gongji/cardreader/scanner"
 	"gongji/cardreader/serialport"
 	"gongji/cardreader/sscard"
+	"gongji/cardreader/wire"
 )
 
 // causes are all causes of faults that the layers below have, by whose fault it is.
 func causes() (reader, card []error) {
-	reader = []error{serialport.ErrBusy, serialport.ErrMissing, serialport.ErrPermission, serialport.ErrGone, acs.ErrSlot, acs.ErrField, ccid.ErrSilent, ccid.ErrSpoilt,
-		idcard.ErrSilent, idcard.ErrSpoilt}
+	reader = []error{serialport.ErrBusy, serialport.ErrMissing, serialport.ErrPermission, serialport.ErrGone, acs.ErrSlot, acs.ErrField, wire.ErrSilent, wire.ErrSpoilt}
 	card = []error{apdu.ErrATR, apdu.ErrSpoilt, apdu.ErrLoop, sscard.ErrItem, sscard.ErrUnstable, errUnsupportedProtocol, idcard.ErrText, idcard.ErrUnstable,
 		scanner.ErrBadTrack, scanner.ErrTrack}
 	for _, c := range idcard.Codes() {

@@ -9,6 +9,7 @@ import (
 
 	"gongji/cardreader/apdu"
 	"gongji/cardreader/ccid"
+	"gongji/cardreader/wire"
 )
 
 // An ACR122S has one slot, and that is for a security module. Its radio part is a PN532 chip, reached through pseudo commands
@@ -36,7 +37,7 @@ func (l *Link) Firmware(ctx context.Context) (string, error) {
 	last, known := "", false
 	for range firmwareTries {
 		m, err := l.Exchange(ctx, ccid.Message{Type: ccid.TypeXfrBlock, Slot: SlotSAM, Data: askFirmware}, speedTimeout)
-		if errors.Is(err, ccid.ErrSpoilt) || errors.Is(err, ccid.ErrSilent) {
+		if errors.Is(err, wire.ErrSpoilt) || errors.Is(err, wire.ErrSilent) {
 			continue
 		}
 		if err != nil {
@@ -51,7 +52,7 @@ func (l *Link) Firmware(ctx context.Context) (string, error) {
 		}
 		last, known = name, true
 	}
-	return "", fmt.Errorf("%w: two answers about the firmware never agreed", ccid.ErrSpoilt)
+	return "", fmt.Errorf("%w: two answers about the firmware never agreed", wire.ErrSpoilt)
 }
 
 // Commands of the PN532.
@@ -326,10 +327,10 @@ func (f *Field) control(ctx context.Context, command byte, parameters []byte) (b
 func controlError(err error) error {
 	var failed *ccid.Error
 	switch {
-	case errors.Is(err, ccid.ErrSilent):
-		return fmt.Errorf("%w: radio part", ccid.ErrSilent)
+	case errors.Is(err, wire.ErrSilent):
+		return fmt.Errorf("%w: radio part", wire.ErrSilent)
 	case errors.Is(err, apdu.ErrSpoilt), errors.Is(err, apdu.ErrShort), errors.Is(err, apdu.ErrATR):
-		return fmt.Errorf("%w: radio part", ccid.ErrSpoilt)
+		return fmt.Errorf("%w: radio part", wire.ErrSpoilt)
 	case errors.As(err, &failed):
 		return fmt.Errorf("%w: %s", ErrField, ccid.CodeName(failed.Code))
 	}

@@ -11,6 +11,7 @@ import (
 	"gongji/cardreader/apdu"
 	"gongji/cardreader/ccid"
 	"gongji/cardreader/internal/golden"
+	"gongji/cardreader/wire"
 )
 
 // want demands that a state was seen without trouble.
@@ -24,9 +25,9 @@ func want(t *testing.T, what string, f *Field, state ccid.CardState) {
 // The driver makes exactly the golden host frames, in this order, and understands the golden answers.
 func TestGoldenReadingThroughTheRadioPart(t *testing.T) {
 	rows := golden.ACR122()
-	l := &tape{}
+	l := &golden.Tape{}
 	for _, r := range rows {
-		l.replies = append(l.replies, taken(r.Reader))
+		l.Replies = append(l.Replies, taken(r.Reader))
 	}
 	k, ctx := link(l, 0), t.Context()
 	if name, err := k.Firmware(ctx); err != nil || name != "ACR122S-Sim" {
@@ -55,12 +56,12 @@ func TestGoldenReadingThroughTheRadioPart(t *testing.T) {
 		t.Fatalf("card taken away: %v", err)
 	}
 	want(t, "the card is gone", f, ccid.CardAbsent)
-	if len(l.sent) != len(rows) {
-		t.Fatalf("%d frames sent, want %d", len(l.sent), len(rows))
+	if len(l.Sent) != len(rows) {
+		t.Fatalf("%d frames sent, want %d", len(l.Sent), len(rows))
 	}
 	for i, r := range rows {
-		if !bytes.Equal(l.sent[i], r.Host) {
-			t.Errorf("%s: sent % X, want % X", r.Step, l.sent[i], r.Host)
+		if !bytes.Equal(l.Sent[i], r.Host) {
+			t.Errorf("%s: sent % X, want % X", r.Step, l.Sent[i], r.Host)
 		}
 	}
 }
@@ -88,7 +89,7 @@ func (r *radio) Write(_ context.Context, p []byte) error {
 
 func (r *radio) Read(_ context.Context, p []byte, _ time.Time) (int, error) {
 	if len(r.rx) == 0 {
-		return 0, errTimeout
+		return 0, golden.ErrTimeout
 	}
 	n := copy(p, r.rx)
 	r.rx = r.rx[n:]
@@ -170,7 +171,7 @@ func TestTroubleInTheField(t *testing.T) {
 		t.Errorf("the chip is silent: %v", err)
 	}
 	f, _ = with(said(9), said(9), said(9), said(9), said(9))
-	if _, err := f.Status(t.Context()); !errors.Is(err, ccid.ErrSpoilt) || errors.Is(err, apdu.ErrSpoilt) {
+	if _, err := f.Status(t.Context()); !errors.Is(err, wire.ErrSpoilt) || errors.Is(err, apdu.ErrSpoilt) {
 		t.Errorf("only strange answers: %v", err)
 	}
 }
@@ -216,7 +217,7 @@ func TestFirmwareMustBeSaidTwice(t *testing.T) {
 		}
 	}
 	r := &radio{answers: [][]byte{name, other, name, other, name, other}}
-	if _, err := link(r, 0).Firmware(t.Context()); !errors.Is(err, ccid.ErrSpoilt) {
+	if _, err := link(r, 0).Firmware(t.Context()); !errors.Is(err, wire.ErrSpoilt) {
 		t.Errorf("answers that never agree: %v", err)
 	}
 }

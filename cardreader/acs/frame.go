@@ -17,6 +17,7 @@ import (
 	"slices"
 
 	"gongji/cardreader/ccid"
+	"gongji/cardreader/wire"
 )
 
 // Baud and StopBits are the factory settings of the line; FastBaud is what ChangeSpeed switches to.
@@ -153,33 +154,24 @@ type Item struct {
 }
 
 // Decoder finds items in a stream of bytes, however it is cut. It keeps at most one frame and what came after it.
-type Decoder struct{ buf []byte }
-
-// Write adds bytes from the line.
-func (d *Decoder) Write(p []byte) { d.buf = append(d.buf, p...) }
-
-// Reset forgets everything not yet decoded.
-func (d *Decoder) Reset() { d.buf = d.buf[:0] }
-
-// Pending returns how many bytes wait for the rest of their frame.
-func (d *Decoder) Pending() int { return len(d.buf) }
+type Decoder struct{ wire.Buffer }
 
 // Next returns the next item; ok is false when more bytes are needed.
 func (d *Decoder) Next() (Item, bool) {
-	if len(d.buf) == 0 {
+	if len(d.Held()) == 0 {
 		return Item{}, false
 	}
-	if d.buf[0] != stx {
-		n := slices.Index(d.buf, stx)
+	if d.Held()[0] != stx {
+		n := slices.Index(d.Held(), stx)
 		if n < 0 {
-			n = len(d.buf)
+			n = len(d.Held())
 		}
 		return d.take(ItemGarbage, n), true
 	}
-	if len(d.buf) < 2 {
+	if len(d.Held()) < 2 {
 		return Item{}, false
 	}
-	switch second := d.buf[1]; {
+	switch second := d.Held()[1]; {
 	case second == event:
 		return d.event()
 	case isStatus(second):
@@ -201,15 +193,15 @@ func isType(b byte) bool { return b >= 0x60 && b < 0x88 }
 
 // status reads the four bytes of a status frame, or finds that it is the host's request to repeat.
 func (d *Decoder) status() (Item, bool) {
-	if len(d.buf) < statusLen {
+	if len(d.Held()) < statusLen {
 		return Item{}, false
 	}
 	switch {
-	case d.buf[1] == d.buf[2] && d.buf[3] == etx:
+	case d.Held()[1] == d.Held()[2] && d.Held()[3] == etx:
 		item := d.take(ItemStatus, statusLen)
 		item.Status = Status(item.Raw[1])
 		return item, true
-	case d.buf[1] == 0 && d.buf[2] == 0 && d.buf[3] == 0:
+	case d.Held()[1] == 0 && d.Held()[2] == 0 && d.Held()[3] == 0:
 		return d.message()
 	}
 	return d.take(ItemGarbage, 1), true
@@ -217,10 +209,10 @@ func (d *Decoder) status() (Item, bool) {
 
 // event reads the five bytes of a notice about cards.
 func (d *Decoder) event() (Item, bool) {
-	if len(d.buf) < eventLen {
+	if len(d.Held()) < eventLen {
 		return Item{}, false
 	}
-	if xor(d.buf[1:4]) != 0 || d.buf[4] != etx {
+	if xor(d.Held()[1:4]) != 0 || d.Held()[4] != etx {
 		return d.take(ItemGarbage, 1), true
 	}
 	item := d.take(ItemEvent, eventLen)
@@ -230,21 +222,21 @@ func (d *Decoder) event() (Item, bool) {
 
 // message reads STX, a message, its checksum and ETX. The length is checked before anything waits for it.
 func (d *Decoder) message() (Item, bool) {
-	if len(d.buf) < 1+5 {
+	if len(d.Held()) < 1+5 {
 		return Item{}, false
 	}
-	n, ok := ccid.DataLen(d.buf[1:])
+	n, ok := ccid.DataLen(d.Held()[1:])
 	if !ok {
 		return d.take(ItemBad, 1+5), true
 	}
 	total := frameOverhead + ccid.HeaderLen + n
-	if len(d.buf) < total {
+	if len(d.Held()) < total {
 		return Item{}, false
 	}
-	if xor(d.buf[1:total-1]) != 0 || d.buf[total-1] != etx {
+	if xor(d.Held()[1:total-1]) != 0 || d.Held()[total-1] != etx {
 		return d.take(ItemBad, total), true
 	}
-	m, err := ccid.Parse(d.buf[1 : total-2])
+	m, err := ccid.Parse(d.Held()[1 : total-2])
 	if err != nil {
 		return d.take(ItemBad, total), true
 	}
@@ -253,8 +245,4 @@ func (d *Decoder) message() (Item, bool) {
 	return item, true
 }
 
-func (d *Decoder) take(kind ItemKind, n int) Item {
-	item := Item{Kind: kind, Raw: append([]byte(nil), d.buf[:n]...)}
-	d.buf = append(d.buf[:0], d.buf[n:]...)
-	return item
-}
+func (d *Decoder) take(kind ItemKind, n int) Item { return Item{Kind: kind, Raw: d.Take(n)} }

@@ -54,8 +54,8 @@ func decodeOne(t *testing.T, b []byte) Item {
 	var d Decoder
 	d.Write(b)
 	item, ok := d.Next()
-	if !ok || d.Pending() != 0 {
-		t.Fatalf("% X: %v, %d bytes left", b, ok, d.Pending())
+	if !ok || len(d.Held()) != 0 {
+		t.Fatalf("% X: %v, %d bytes left", b, ok, len(d.Held()))
 	}
 	return item
 }
@@ -189,7 +189,7 @@ func FuzzDecoder(f *testing.F) {
 			}
 			all = append(all, item.Raw...)
 		}
-		if !bytes.Equal(append(all, d.buf...), b) {
+		if !bytes.Equal(append(all, d.Held()...), b) {
 			t.Fatalf("% X came out as % X", b, all)
 		}
 	})

@@ -8,36 +8,23 @@ import (
 
 	"gongji/cardreader/apdu"
 	"gongji/cardreader/ccid"
+	"gongji/cardreader/wire"
 )
 
 // Limits of one exchange.
 const (
-	// attempts is how often a command is sent before the reader is given up.
-	attempts = 3
 	// repeats is how often a spoilt answer is asked for again.
 	repeats = 2
 	// maxGarbage bounds the bytes skipped before an answer.
 	maxGarbage = 1024
-	// quiet is how long the line must be silent after a spoilt frame before the next command. At 9600 baud a byte takes a
-	// millisecond, and frames are sent without gaps.
-	quiet = 30 * time.Millisecond
-	// maxDrain bounds that wait on a line that never falls silent.
+	// maxDrain bounds the wait for quiet on a line that never falls silent.
 	maxDrain = 500 * time.Millisecond
-	// frameGap is the longest pause within a frame before it counts as truncated.
-	frameGap = 250 * time.Millisecond
 	// slowLine is added to every time allowed: the longest frame takes 0.3 s at 9600 baud.
 	slowLine = 350 * time.Millisecond
 )
 
 // ErrSlot: the reader has no slot of the number asked for; the configuration does not fit the reader.
 var ErrSlot = errors.New("acs: reader has no such slot")
-
-// Line is the open port. Read returns at least one byte, or an error for which Timeout tells whether only the deadline
-// passed; errors of a line that is gone are passed up unchanged.
-type Line interface {
-	Read(ctx context.Context, p []byte, deadline time.Time) (int, error)
-	Write(ctx context.Context, p []byte) error
-}
 
 // Options of a link.
 type Options struct {
@@ -54,19 +41,20 @@ type Options struct {
 
 // Link exchanges messages with a reader. It is not safe for concurrent use.
 type Link struct {
-	line Line
-	opts Options
+	conn *wire.Conn[Item]
+	slot byte // whose movements are noted
 	seq  byte
-	dec  Decoder
 	last ccid.Message // the command whose answer is awaited
-	// moved and left remember events met while waiting for something else.
-	moved, left bool
-	buf         [512]byte
+	ccid.Movements
 }
 
 // New returns a link over an open line.
-func New(line Line, opts Options) *Link {
-	return &Link{line: line, opts: opts, seq: opts.FirstSeq}
+func New(line wire.Line, opts Options) *Link {
+	l := &Link{slot: opts.Slot, seq: opts.FirstSeq}
+	l.conn = wire.New(line, new(Decoder), wire.Options[Item]{
+		Timeout: opts.Timeout, Trace: opts.Trace, Seen: l.note, Dropped: l.Missed, MaxDrain: maxDrain,
+	})
+	return l
 }
 
 var _ ccid.Transport = (*Link)(nil)
@@ -74,31 +62,11 @@ var _ ccid.Transport = (*Link)(nil)
 // errRefused: the reader did not take the command, and therefore did not act on it.
 var errRefused = errors.New("acs: reader did not take the command")
 
-// Exchange sends the command under the next sequence number and returns its answer. A command that the reader refuses is
-// sent again with the next number, since it was not acted on. An answer that the line spoilt is asked for again, which never
-// disturbs the card. What is lost for good is sent again only when repeating it does no harm; an XfrBlock is left to the layer
-// that knows what the card was asked. Errors wrap ccid.ErrSpoilt, ccid.ErrSilent or ErrSlot, or are the line's own.
+// Exchange sends the command under the next sequence number and returns its answer; ccid.Retry says when it is sent again. An
+// answer that the line spoilt is asked for again first, which never disturbs the card. Errors wrap wire.ErrSpoilt, wire.ErrSilent
+// or ErrSlot, or are the line's own.
 func (l *Link) Exchange(ctx context.Context, command ccid.Message, timeout time.Duration) (ccid.Message, error) {
-	var err error
-	for range attempts {
-		var answer ccid.Message
-		if answer, err = l.once(ctx, command, timeout); err == nil {
-			return answer, nil
-		}
-		switch {
-		case errors.Is(err, errRefused):
-		case errors.Is(err, ccid.ErrSpoilt), errors.Is(err, ccid.ErrSilent):
-			if command.Type == ccid.TypeXfrBlock {
-				return ccid.Message{}, err
-			}
-		default:
-			return ccid.Message{}, err
-		}
-	}
-	if errors.Is(err, errRefused) {
-		err = fmt.Errorf("%w: %w", ccid.ErrSpoilt, err)
-	}
-	return ccid.Message{}, err
+	return ccid.Retry(command, errRefused, func() (ccid.Message, error) { return l.once(ctx, command, timeout) })
 }
 
 // once sends a command and waits for its answer, asking again for one that was spoilt.
@@ -106,24 +74,19 @@ func (l *Link) once(ctx context.Context, command ccid.Message, timeout time.Dura
 	command.Seq = l.seq
 	l.seq++
 	l.last = command
-	if err := l.write(ctx, Encode(command), l.describe(command)); err != nil {
+	if err := l.conn.Write(ctx, Encode(command), ccid.Describe(command, l.last)); err != nil {
 		return ccid.Message{}, err
 	}
 	answer, err := l.Await(ctx, timeout)
-	for n := 0; n < repeats && errors.Is(err, ccid.ErrSpoilt); n++ {
-		if err := l.write(ctx, Repeat(), "send the last answer again"); err != nil {
+	for n := 0; n < repeats && errors.Is(err, wire.ErrSpoilt); n++ {
+		if err := l.conn.Write(ctx, Repeat(), "send the last answer again"); err != nil {
 			return ccid.Message{}, err
 		}
 		if answer, err = l.Await(ctx, timeout); errors.Is(err, errRefused) {
-			err = fmt.Errorf("%w: request to repeat was refused", ccid.ErrSpoilt) // the command itself had been taken
+			err = fmt.Errorf("%w: request to repeat was refused", wire.ErrSpoilt) // the command itself had been taken
 		}
 	}
 	return answer, err
-}
-
-func (l *Link) write(ctx context.Context, frame []byte, name string) error {
-	l.trace(true, frame, name)
-	return l.line.Write(ctx, frame)
 }
 
 // Await waits for an answer to the command exchanged last.
@@ -132,11 +95,11 @@ func (l *Link) Await(ctx context.Context, timeout time.Duration) (ccid.Message, 
 	deadline := time.Now().Add(timeout + slowLine)
 	for first := true; ; first = false {
 		if !first && !time.Now().Before(deadline) { // a line that never stops talking
-			return ccid.Message{}, l.silent()
+			return ccid.Message{}, ccid.Silent(wire.ErrSilent, l.last)
 		}
-		item, err := l.next(ctx, deadline)
+		item, err := l.conn.Next(ctx, deadline)
 		if err != nil {
-			return ccid.Message{}, err
+			return ccid.Message{}, ccid.Silent(err, l.last)
 		}
 		switch item.Kind {
 		case ItemMessage:
@@ -153,41 +116,11 @@ func (l *Link) Await(ctx context.Context, timeout time.Duration) (ccid.Message, 
 			}
 		case ItemGarbage:
 			if garbage += len(item.Raw); garbage > maxGarbage {
-				return ccid.Message{}, l.spoilt(ctx, "garbage without end")
+				return ccid.Message{}, l.conn.Spoilt(ctx, "garbage without end")
 			}
 		case ItemBad:
-			return ccid.Message{}, l.spoilt(ctx, "wrong checksum or length")
+			return ccid.Message{}, l.conn.Spoilt(ctx, "wrong checksum or length")
 		}
-	}
-}
-
-func (l *Link) silent() error {
-	return fmt.Errorf("%w: %s", ccid.ErrSilent, ccid.TypeName(l.last.Type))
-}
-
-// next returns the next item from the line. A frame that stops half-way is spoilt; nothing at all is silence.
-func (l *Link) next(ctx context.Context, deadline time.Time) (Item, error) {
-	for {
-		if item, ok := l.dec.Next(); ok {
-			l.note(item)
-			return item, nil
-		}
-		until := deadline
-		if gap := time.Now().Add(frameGap); l.dec.Pending() > 0 && gap.Before(until) {
-			until = gap
-		}
-		n, err := l.line.Read(ctx, l.buf[:], until)
-		l.dec.Write(l.buf[:n])
-		if n > 0 || err == nil {
-			continue
-		}
-		if !l.opts.Timeout(err) {
-			return Item{}, err
-		}
-		if l.dec.Pending() > 0 {
-			return Item{}, l.spoilt(ctx, "frame stopped half-way")
-		}
-		return Item{}, l.silent()
 	}
 }
 
@@ -196,75 +129,26 @@ func (l *Link) note(item Item) {
 	name := item.Kind.String()
 	switch item.Kind {
 	case ItemMessage:
-		name = l.describe(item.Message)
+		name = ccid.Describe(item.Message, l.last)
 	case ItemStatus:
 		name = item.Status.String()
 	case ItemEvent:
-		if item.Slots.Changed(l.opts.Slot) {
-			l.moved = true
-			l.left = l.left || !item.Slots.Present(l.opts.Slot)
+		if item.Slots.Changed(l.slot) {
+			l.Note(!item.Slots.Present(l.slot))
 		}
 	}
-	l.trace(false, item.Raw, name)
-}
-
-func (l *Link) trace(toReader bool, raw []byte, name string) {
-	if l.opts.Trace != nil {
-		l.opts.Trace(toReader, raw, name)
-	}
-}
-
-// spoilt throws away what is on the line until it is quiet, so that no half frame is taken for a new one.
-func (l *Link) spoilt(ctx context.Context, why string) error {
-	l.trace(false, l.dec.buf, "thrown away: "+why)
-	l.dec.Reset()
-	if err := l.Drain(ctx); err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %s", ccid.ErrSpoilt, why)
+	l.conn.Trace(false, item.Raw, name)
 }
 
 // Drain reads and drops bytes until the line has been quiet for a moment.
-func (l *Link) Drain(ctx context.Context) error {
-	end := time.Now().Add(maxDrain)
-	for time.Now().Before(end) {
-		n, err := l.line.Read(ctx, l.buf[:], time.Now().Add(quiet))
-		if n > 0 {
-			l.trace(false, l.buf[:n], "thrown away")
-			continue
-		}
-		if err != nil && l.opts.Timeout(err) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	l.dec.Reset()
-	l.moved = true // an event may have been among the bytes dropped
-	return nil
-}
+func (l *Link) Drain(ctx context.Context) error { return l.conn.Drain(ctx) }
 
 // Wait listens for cards coming and leaving for at most d and tells whether there was one, now or since the last call.
 func (l *Link) Wait(ctx context.Context, d time.Duration) (moved bool, err error) {
-	deadline := time.Now().Add(d)
-	for first := true; !l.moved && (first || time.Now().Before(deadline)); first = false {
-		if _, err := l.next(ctx, deadline); err != nil {
-			if errors.Is(err, ccid.ErrSilent) || errors.Is(err, ccid.ErrSpoilt) {
-				break
-			}
-			return false, err
-		}
-	}
-	moved, l.moved = l.moved, false
-	return moved, nil
-}
-
-// Left tells whether the reader announced since the last call that the slot's card left. Silence proves nothing.
-func (l *Link) Left() bool {
-	left := l.left
-	l.left = false
-	return left
+	return l.Movements.Wait(d, func(deadline time.Time) error {
+		_, err := l.conn.Next(ctx, deadline)
+		return err
+	})
 }
 
 // Pseudo commands that the reader answers itself.
@@ -292,22 +176,4 @@ func (l *Link) ChangeSpeed(ctx context.Context, fast bool) error {
 		err = &apdu.Error{INS: command[2], SW: r.SW}
 	}
 	return err
-}
-
-// describe names a message for the trace; of blocks for the card it names the command, of the card's answers the status.
-func (l *Link) describe(m ccid.Message) string {
-	s := fmt.Sprintf("%s slot %d seq %02X", ccid.TypeName(m.Type), m.Slot, m.Seq)
-	switch {
-	case m.Type == ccid.TypeXfrBlock:
-		return s + " " + apdu.Describe(m.Data)
-	case !m.FromReader():
-		return s
-	case m.Outcome() == ccid.OutcomeFailed:
-		return s + " failed: " + ccid.CodeName(m.P[1])
-	case m.Type == ccid.TypeDataBlock && l.last.Type == ccid.TypeXfrBlock:
-		if r, err := apdu.ParseResponse(m.Data); err == nil {
-			return s + " " + r.SW.String()
-		}
-	}
-	return s
 }

@@ -2,7 +2,6 @@ package acs
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -12,38 +11,11 @@ import (
 	"gongji/cardreader/apdu"
 	"gongji/cardreader/ccid"
 	"gongji/cardreader/internal/golden"
+	"gongji/cardreader/wire"
 )
 
-var errTimeout = errors.New("test: timeout")
-
-// tape is a line whose reader answers what the test has prepared, one list of bytes for each command. Reads beyond the
-// tape time out at once: the time-outs of a real line are tested with the virtual reader.
-type tape struct {
-	replies [][]byte
-	sent    [][]byte
-	rx      []byte
-}
-
-func (l *tape) Write(_ context.Context, p []byte) error {
-	l.sent = append(l.sent, bytes.Clone(p))
-	if len(l.replies) > 0 {
-		l.rx = append(l.rx, l.replies[0]...)
-		l.replies = l.replies[1:]
-	}
-	return nil
-}
-
-func (l *tape) Read(_ context.Context, p []byte, _ time.Time) (int, error) {
-	if len(l.rx) == 0 {
-		return 0, errTimeout
-	}
-	n := copy(p, l.rx)
-	l.rx = l.rx[n:]
-	return n, nil
-}
-
-func link(l Line, first byte) *Link {
-	return New(l, Options{Slot: SlotContact, FirstSeq: first, Timeout: func(err error) bool { return errors.Is(err, errTimeout) }})
+func link(l wire.Line, first byte) *Link {
+	return New(l, Options{Slot: SlotContact, FirstSeq: first, Timeout: golden.IsTimeout})
 }
 
 // taken puts the status frame in front of an answer.
@@ -57,10 +29,10 @@ func TestGoldenExchangeFromTheHostSide(t *testing.T) {
 	}
 	for _, row := range rows {
 		want := decodeOne(t, row.Host).Message
-		l := &tape{replies: [][]byte{taken(row.Reader)}}
+		l := &golden.Tape{Replies: [][]byte{taken(row.Reader)}}
 		got, err := link(l, want.Seq).Exchange(t.Context(), ccid.Message{Type: want.Type, Slot: want.Slot, P: want.P, Data: want.Data}, time.Second)
-		if err != nil || !bytes.Equal(l.sent[0], row.Host) || !bytes.Equal(Encode(got), row.Reader) {
-			t.Errorf("%s: sent % X, took % X, %v", row.Step, l.sent[0], Encode(got), err)
+		if err != nil || !bytes.Equal(l.Sent[0], row.Host) || !bytes.Equal(Encode(got), row.Reader) {
+			t.Errorf("%s: sent % X, took % X, %v", row.Step, l.Sent[0], Encode(got), err)
 		}
 	}
 }
@@ -68,9 +40,9 @@ func TestGoldenExchangeFromTheHostSide(t *testing.T) {
 // Driven by the slot and command layers, the driver walks the golden reading in its own words.
 func TestGoldenSequenceThroughAllLayers(t *testing.T) {
 	rows := golden.ACS()[2:7]
-	l := &tape{}
+	l := &golden.Tape{}
 	for _, r := range rows {
-		l.replies = append(l.replies, taken(r.Reader))
+		l.Replies = append(l.Replies, taken(r.Reader))
 	}
 	slot := ccid.NewSlot(link(l, 2), SlotContact)
 	slot.Voltages, slot.CutATR = []byte{0}, true
@@ -89,8 +61,8 @@ func TestGoldenSequenceThroughAllLayers(t *testing.T) {
 		}
 	}
 	for i, r := range rows {
-		if !bytes.Equal(l.sent[i], r.Host) {
-			t.Errorf("%s: sent % X, want % X", r.Step, l.sent[i], r.Host)
+		if !bytes.Equal(l.Sent[i], r.Host) {
+			t.Errorf("%s: sent % X, want % X", r.Step, l.Sent[i], r.Host)
 		}
 	}
 }
@@ -114,9 +86,9 @@ func TestTolerated(t *testing.T) {
 		"answer twice":    taken(slices.Concat(dataAnswer(5), dataAnswer(5))),
 		"status repeated": slices.Concat(StatusAccepted.Bytes(), taken(dataAnswer(5))),
 	} {
-		l := &tape{replies: [][]byte{reply}}
+		l := &golden.Tape{Replies: [][]byte{reply}}
 		m, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second)
-		if err != nil || m.Seq != 5 || len(l.sent) != 1 {
+		if err != nil || m.Seq != 5 || len(l.Sent) != 1 {
 			t.Errorf("%s: %+v %v", name, m, err)
 		}
 	}
@@ -128,9 +100,9 @@ func TestRepeats(t *testing.T) {
 	spoilt := dataAnswer(5)
 	spoilt[len(spoilt)-2] ^= 0xFF
 	for _, s := range []Status{StatusChecksum, StatusLength, StatusETX, StatusTimeout, StatusTimeout2} {
-		l := &tape{replies: [][]byte{s.Bytes(), taken(dataAnswer(6))}}
-		if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); err != nil || len(l.sent) != 2 || l.sent[1][7] != 6 {
-			t.Errorf("%s: sent % X, %v", s, l.sent, err)
+		l := &golden.Tape{Replies: [][]byte{s.Bytes(), taken(dataAnswer(6))}}
+		if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); err != nil || len(l.Sent) != 2 || l.Sent[1][7] != 6 {
+			t.Errorf("%s: sent % X, %v", s, l.Sent, err)
 		}
 	}
 	for name, replies := range map[string][][]byte{
@@ -139,42 +111,42 @@ func TestRepeats(t *testing.T) {
 		"truncated":    {taken(spoilt[:8]), dataAnswer(5)},
 		"with status":  {taken(spoilt), taken(dataAnswer(5))},
 	} {
-		l := &tape{replies: replies}
+		l := &golden.Tape{Replies: replies}
 		_, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second)
-		if err != nil || len(l.sent) != len(replies) || !bytes.Equal(l.sent[len(l.sent)-1], Repeat()) {
-			t.Errorf("%s: sent % X, %v", name, l.sent, err)
+		if err != nil || len(l.Sent) != len(replies) || !bytes.Equal(l.Sent[len(l.Sent)-1], Repeat()) {
+			t.Errorf("%s: sent % X, %v", name, l.Sent, err)
 		}
 	}
 	// A request to repeat that is refused does not mean that the command was not acted on.
-	l := &tape{replies: [][]byte{taken(spoilt), StatusChecksum.Bytes(), spoilt}}
-	if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, ccid.ErrSpoilt) || len(l.sent) != 3 {
-		t.Errorf("refused to repeat: %v after % X", err, l.sent)
+	l := &golden.Tape{Replies: [][]byte{taken(spoilt), StatusChecksum.Bytes(), spoilt}}
+	if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, wire.ErrSpoilt) || len(l.Sent) != 3 {
+		t.Errorf("refused to repeat: %v after % X", err, l.Sent)
 	}
 }
 
 func TestTroubleIsNamed(t *testing.T) {
-	l := &tape{replies: [][]byte{StatusSlot.Bytes()}}
-	if _, err := link(l, 0).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, ErrSlot) || len(l.sent) != 1 {
+	l := &golden.Tape{Replies: [][]byte{StatusSlot.Bytes()}}
+	if _, err := link(l, 0).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, ErrSlot) || len(l.Sent) != 1 {
 		t.Errorf("slot: %v", err)
 	}
-	l = &tape{}
-	if _, err := link(l, 0).Exchange(t.Context(), ccid.Message{Type: ccid.TypeGetSlotStatus, Slot: 1}, time.Second); !errors.Is(err, ccid.ErrSilent) || len(l.sent) != attempts {
-		t.Errorf("silent: %v after %d", err, len(l.sent))
+	l = &golden.Tape{}
+	if _, err := link(l, 0).Exchange(t.Context(), ccid.Message{Type: ccid.TypeGetSlotStatus, Slot: 1}, time.Second); !errors.Is(err, wire.ErrSilent) || len(l.Sent) != ccid.Attempts {
+		t.Errorf("silent: %v after %d", err, len(l.Sent))
 	}
 	refused := StatusChecksum.Bytes()
-	l = &tape{replies: [][]byte{refused, refused, refused, refused}}
-	if _, err := link(l, 0).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, ccid.ErrSpoilt) || len(l.sent) != attempts {
-		t.Errorf("refused: %v after %d", err, len(l.sent))
+	l = &golden.Tape{Replies: [][]byte{refused, refused, refused, refused}}
+	if _, err := link(l, 0).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, wire.ErrSpoilt) || len(l.Sent) != ccid.Attempts {
+		t.Errorf("refused: %v after %d", err, len(l.Sent))
 	}
 }
 
 func TestWaitNoticesTheOwnSlotOnly(t *testing.T) {
-	l := &tape{rx: Event(ContactlessPresent | ContactlessChanged)}
+	l := &golden.Tape{RX: Event(ContactlessPresent | ContactlessChanged)}
 	k := link(l, 0)
 	if moved, err := k.Wait(t.Context(), time.Millisecond); err != nil || moved || k.Left() {
 		t.Error("the other slot's card counted", moved, err)
 	}
-	l.rx = slices.Concat(Event(ContactChanged), Event(ContactPresent|ContactChanged))
+	l.RX = slices.Concat(Event(ContactChanged), Event(ContactPresent|ContactChanged))
 	if moved, err := k.Wait(t.Context(), time.Second); err != nil || !moved || !k.Left() || k.Left() {
 		t.Error("the card's leaving must be told once", moved, err)
 	}
@@ -184,20 +156,20 @@ func TestChangeSpeed(t *testing.T) {
 	answer := func(sw ...byte) []byte {
 		return taken(Encode(ccid.Message{Type: ccid.TypeDataBlock, P: [3]byte{0, GoodError, 0}, Data: sw}))
 	}
-	l := &tape{replies: [][]byte{answer(0x90, 1)}}
-	if err := link(l, 0).ChangeSpeed(t.Context(), true); err != nil || !bytes.Contains(l.sent[0], speedFast) {
-		t.Errorf("% X %v", l.sent, err)
+	l := &golden.Tape{Replies: [][]byte{answer(0x90, 1)}}
+	if err := link(l, 0).ChangeSpeed(t.Context(), true); err != nil || !bytes.Contains(l.Sent[0], speedFast) {
+		t.Errorf("% X %v", l.Sent, err)
 	}
 	var refused *apdu.Error
-	l = &tape{replies: [][]byte{answer(0x63, 0)}}
-	if err := link(l, 0).ChangeSpeed(t.Context(), false); !errors.As(err, &refused) || !bytes.Contains(l.sent[0], speedSlow) {
-		t.Errorf("% X %v", l.sent, err)
+	l = &golden.Tape{Replies: [][]byte{answer(0x63, 0)}}
+	if err := link(l, 0).ChangeSpeed(t.Context(), false); !errors.As(err, &refused) || !bytes.Contains(l.Sent[0], speedSlow) {
+		t.Errorf("% X %v", l.Sent, err)
 	}
 }
 
 func TestTraceNamesTheExchange(t *testing.T) {
 	var lines []string
-	l := &tape{replies: [][]byte{taken(dataAnswer(5))}}
+	l := &golden.Tape{Replies: [][]byte{taken(dataAnswer(5))}}
 	k := New(l, Options{Slot: 1, FirstSeq: 5, Timeout: func(error) bool { return true }, Trace: func(_ bool, _ []byte, name string) {
 		lines = append(lines, name)
 	}})

@@ -1,17 +1,6 @@
 package ccid
 
-import (
-	"errors"
-	"fmt"
-)
-
-// What a Transport reports when no usable answer came.
-var (
-	// ErrSpoilt: bytes came, but no whole answer with a right checksum. What the card did is unknown.
-	ErrSpoilt = errors.New("ccid: answer spoilt on the line")
-	// ErrSilent: nothing usable came within the time allowed.
-	ErrSilent = errors.New("ccid: reader does not answer")
-)
+import "fmt"
 
 // Error codes (bError) with a meaning of their own. Values below 0x80 are the offset of a wrong header byte.
 const (

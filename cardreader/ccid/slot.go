@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"gongji/cardreader/apdu"
+	"gongji/cardreader/wire"
 )
 
-// Transport carries messages to one reader. Errors wrap ErrSpoilt or ErrSilent, or are the line's own (gone, closed).
+// Transport carries messages to one reader. Errors wrap wire.ErrSpoilt or wire.ErrSilent, or are the line's own (gone, closed).
 type Transport interface {
 	// Exchange gives the command the next sequence number, sends it, and returns its answer.
 	Exchange(ctx context.Context, command Message, timeout time.Duration) (Message, error)
@@ -116,13 +117,13 @@ func (s *Slot) Transmit(ctx context.Context, block []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: block of %d bytes", ErrLength, len(block))
 	}
 	m, err := s.do(ctx, Message{Type: TypeXfrBlock, Data: block}, blockTimeout)
-	if errors.Is(err, ErrSilent) {
+	if errors.Is(err, wire.ErrSilent) {
 		if _, dead := s.Status(ctx); dead != nil {
 			return nil, dead
 		}
 		return nil, errors.Join(apdu.ErrSpoilt, err)
 	}
-	if errors.Is(err, ErrSpoilt) {
+	if errors.Is(err, wire.ErrSpoilt) {
 		return nil, errors.Join(apdu.ErrSpoilt, err)
 	}
 	return m.Data, err
@@ -136,7 +137,7 @@ func (s *Slot) do(ctx context.Context, command Message, timeout time.Duration) (
 	m, err := s.transport.Exchange(ctx, command, timeout)
 	for n := 0; err == nil && m.Outcome() == OutcomeTimeExtension; n++ {
 		if n == maxExtensions {
-			return Message{}, fmt.Errorf("%w: asked for more time %d times", ErrSilent, n)
+			return Message{}, fmt.Errorf("%w: asked for more time %d times", wire.ErrSilent, n)
 		}
 		m, err = s.transport.Await(ctx, min(time.Duration(m.Multiplier())*timeout, maxExtendedWait))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gongji/cardreader/apdu"
+	"gongji/cardreader/wire"
 )
 
 // script answers commands in order and remembers them.
@@ -86,12 +87,12 @@ func TestTransmitGivesUpOnEndlessExtensions(t *testing.T) {
 }
 
 func TestSilenceAsksWhetherTheReaderLives(t *testing.T) {
-	s := &script{t: t, answers: []step{{err: ErrSilent}, {m: Message{Type: TypeSlotStatus}}}}
+	s := &script{t: t, answers: []step{{err: wire.ErrSilent}, {m: Message{Type: TypeSlotStatus}}}}
 	if _, err := NewSlot(s, 0).Transmit(t.Context(), []byte{0, 0xB2, 1, 0, 0x12}); !errors.Is(err, apdu.ErrSpoilt) {
 		t.Errorf("reader alive: %v", err)
 	}
-	s = &script{t: t, answers: []step{{err: ErrSilent}, {err: ErrSilent}}}
-	if _, err := NewSlot(s, 0).Transmit(t.Context(), []byte{0, 0xB2, 1, 0, 0x12}); errors.Is(err, apdu.ErrSpoilt) || !errors.Is(err, ErrSilent) {
+	s = &script{t: t, answers: []step{{err: wire.ErrSilent}, {err: wire.ErrSilent}}}
+	if _, err := NewSlot(s, 0).Transmit(t.Context(), []byte{0, 0xB2, 1, 0, 0x12}); errors.Is(err, apdu.ErrSpoilt) || !errors.Is(err, wire.ErrSilent) {
 		t.Errorf("reader dead: %v", err)
 	}
 }

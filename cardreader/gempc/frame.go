@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"gongji/cardreader/ccid"
+	"gongji/cardreader/wire"
 )
 
 // Control bytes of a frame.
@@ -94,23 +95,14 @@ type Item struct {
 }
 
 // Decoder finds items in a stream of bytes, however it is cut. It keeps at most one frame and what came after it.
-type Decoder struct{ buf []byte }
-
-// Write adds bytes from the line.
-func (d *Decoder) Write(p []byte) { d.buf = append(d.buf, p...) }
-
-// Reset forgets everything not yet decoded.
-func (d *Decoder) Reset() { d.buf = d.buf[:0] }
-
-// Pending returns how many bytes wait for the rest of their frame.
-func (d *Decoder) Pending() int { return len(d.buf) }
+type Decoder struct{ wire.Buffer }
 
 // Next returns the next item; ok is false when more bytes are needed.
 func (d *Decoder) Next() (Item, bool) {
-	if len(d.buf) == 0 {
+	if len(d.Held()) == 0 {
 		return Item{}, false
 	}
-	switch first := d.buf[0]; {
+	switch first := d.Held()[0]; {
 	case first >= 0x80:
 		return d.take(ItemTime, 1), true
 	case first == sync:
@@ -123,10 +115,10 @@ func (d *Decoder) Next() (Item, bool) {
 
 // movement reads 50 02 or 50 03.
 func (d *Decoder) movement() (Item, bool) {
-	if len(d.buf) < 2 {
+	if len(d.Held()) < 2 {
 		return Item{}, false
 	}
-	switch d.buf[1] {
+	switch d.Held()[1] {
 	case cardCame:
 		return d.take(ItemCardCame, 2), true
 	case cardLeft:
@@ -137,15 +129,15 @@ func (d *Decoder) movement() (Item, bool) {
 
 // frame reads what begins with SYNC.
 func (d *Decoder) frame() (Item, bool) {
-	if len(d.buf) < 2 {
+	if len(d.Held()) < 2 {
 		return Item{}, false
 	}
-	switch d.buf[1] {
+	switch d.Held()[1] {
 	case nak:
-		if len(d.buf) < 3 {
+		if len(d.Held()) < 3 {
 			return Item{}, false
 		}
-		if d.buf[2] != sync^nak {
+		if d.Held()[2] != sync^nak {
 			return d.take(ItemBad, 3), true
 		}
 		return d.take(ItemNAK, 3), true
@@ -157,21 +149,21 @@ func (d *Decoder) frame() (Item, bool) {
 
 // message reads SYNC ACK, a message and its LRC. The length is checked before anything waits for it.
 func (d *Decoder) message() (Item, bool) {
-	if len(d.buf) < 2+5 {
+	if len(d.Held()) < 2+5 {
 		return Item{}, false
 	}
-	n, ok := ccid.DataLen(d.buf[2:])
+	n, ok := ccid.DataLen(d.Held()[2:])
 	if !ok {
 		return d.take(ItemBad, 2+5), true
 	}
 	total := frameOverhead + ccid.HeaderLen + n
-	if len(d.buf) < total {
+	if len(d.Held()) < total {
 		return Item{}, false
 	}
-	if lrc(d.buf[:total]) != 0 {
+	if lrc(d.Held()[:total]) != 0 {
 		return d.take(ItemBad, total), true
 	}
-	m, err := ccid.Parse(d.buf[2 : total-1])
+	m, err := ccid.Parse(d.Held()[2 : total-1])
 	if err != nil {
 		return d.take(ItemBad, total), true
 	}
@@ -183,14 +175,10 @@ func (d *Decoder) message() (Item, bool) {
 // garbage takes bytes up to the next one that may begin something.
 func (d *Decoder) garbage() Item {
 	n := 1
-	for n < len(d.buf) && d.buf[n] < 0x80 && d.buf[n] != sync && d.buf[n] != slotChange {
+	for n < len(d.Held()) && d.Held()[n] < 0x80 && d.Held()[n] != sync && d.Held()[n] != slotChange {
 		n++
 	}
 	return d.take(ItemGarbage, n)
 }
 
-func (d *Decoder) take(kind ItemKind, n int) Item {
-	item := Item{Kind: kind, Raw: append([]byte(nil), d.buf[:n]...)}
-	d.buf = append(d.buf[:0], d.buf[n:]...)
-	return item
-}
+func (d *Decoder) take(kind ItemKind, n int) Item { return Item{Kind: kind, Raw: d.Take(n)} }

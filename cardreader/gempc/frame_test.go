@@ -111,11 +111,11 @@ func FuzzDecoder(f *testing.F) {
 				t.Fatalf("% X is read as % X", item.Raw, Encode(item.Message))
 			}
 		}
-		if len(seen)+d.Pending() != len(b) || !bytes.HasPrefix(b, seen) {
-			t.Fatalf("% X: items hold % X, %d bytes wait", b, seen, d.Pending())
+		if len(seen)+len(d.Held()) != len(b) || !bytes.HasPrefix(b, seen) {
+			t.Fatalf("% X: items hold % X, %d bytes wait", b, seen, len(d.Held()))
 		}
-		if d.Pending() > MaxFrame {
-			t.Fatalf("%d bytes wait for a frame of at most %d", d.Pending(), MaxFrame)
+		if len(d.Held()) > MaxFrame {
+			t.Fatalf("%d bytes wait for a frame of at most %d", len(d.Held()), MaxFrame)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package gempc
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,38 +11,11 @@ import (
 	"gongji/cardreader/apdu"
 	"gongji/cardreader/ccid"
 	"gongji/cardreader/internal/golden"
+	"gongji/cardreader/wire"
 )
 
-var errTimeout = errors.New("test: timeout")
-
-// tape is a line whose reader answers what the test has prepared, one list of bytes for each command. Reads beyond the
-// tape time out at once: the time-outs of a real line are tested with the virtual reader.
-type tape struct {
-	replies [][]byte
-	sent    [][]byte
-	rx      []byte
-}
-
-func (l *tape) Write(_ context.Context, p []byte) error {
-	l.sent = append(l.sent, bytes.Clone(p))
-	if len(l.replies) > 0 {
-		l.rx = append(l.rx, l.replies[0]...)
-		l.replies = l.replies[1:]
-	}
-	return nil
-}
-
-func (l *tape) Read(_ context.Context, p []byte, _ time.Time) (int, error) {
-	if len(l.rx) == 0 {
-		return 0, errTimeout
-	}
-	n := copy(p, l.rx)
-	l.rx = l.rx[n:]
-	return n, nil
-}
-
-func link(l Line, first byte) *Link {
-	return New(l, Options{FirstSeq: first, Timeout: func(err error) bool { return errors.Is(err, errTimeout) }})
+func link(l wire.Line, first byte) *Link {
+	return New(l, Options{FirstSeq: first, Timeout: golden.IsTimeout})
 }
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
@@ -73,13 +45,13 @@ func TestGoldenExchangeFromTheHostSide(t *testing.T) {
 			if echo {
 				reply = join(row.Host, row.Reader)
 			}
-			l := &tape{replies: [][]byte{reply}}
+			l := &golden.Tape{Replies: [][]byte{reply}}
 			got, err := link(l, sent.Seq).Exchange(t.Context(), ccid.Message{Type: sent.Type, P: sent.P, Data: sent.Data}, time.Second)
 			if err != nil {
 				t.Fatalf("%s: %v", row.Step, err)
 			}
-			if !bytes.Equal(l.sent[0], row.Host) {
-				t.Errorf("%s: sent % X, want % X", row.Step, l.sent[0], row.Host)
+			if !bytes.Equal(l.Sent[0], row.Host) {
+				t.Errorf("%s: sent % X, want % X", row.Step, l.Sent[0], row.Host)
 			}
 			if !bytes.Equal(Encode(got), row.Reader) {
 				t.Errorf("%s: took % X for % X", row.Step, Encode(got), row.Reader)
@@ -92,9 +64,9 @@ func TestGoldenExchangeFromTheHostSide(t *testing.T) {
 // with GET RESPONSE, and a read whose length the card corrects.
 func TestGoldenSequenceThroughAllLayers(t *testing.T) {
 	rows := golden.T0()[4:9]
-	l := &tape{}
+	l := &golden.Tape{}
 	for _, r := range rows {
-		l.replies = append(l.replies, join(r.Host, r.Reader))
+		l.Replies = append(l.Replies, join(r.Host, r.Reader))
 	}
 	slot := ccid.NewSlot(link(l, 4), 0)
 	ctx := t.Context()
@@ -113,27 +85,27 @@ func TestGoldenSequenceThroughAllLayers(t *testing.T) {
 		t.Fatalf("SELECT EF05: %v %v", r.SW, err)
 	}
 	for i, r := range rows {
-		if !bytes.Equal(l.sent[i], r.Host) {
-			t.Errorf("%s: sent % X, want % X", r.Step, l.sent[i], r.Host)
+		if !bytes.Equal(l.Sent[i], r.Host) {
+			t.Errorf("%s: sent % X, want % X", r.Step, l.Sent[i], r.Host)
 		}
 	}
 }
 
 func TestNAKIsAnsweredWithTheNextNumber(t *testing.T) {
-	l := &tape{replies: [][]byte{NAK(), dataAnswer(6)}}
+	l := &golden.Tape{Replies: [][]byte{NAK(), dataAnswer(6)}}
 	if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if len(l.sent) != 2 || l.sent[0][8] != 5 || l.sent[1][8] != 6 {
-		t.Fatalf("sent % X", l.sent)
+	if len(l.Sent) != 2 || l.Sent[0][8] != 5 || l.Sent[1][8] != 6 {
+		t.Fatalf("sent % X", l.Sent)
 	}
 }
 
 func TestNAKWithoutEndIsSpoilt(t *testing.T) {
-	l := &tape{replies: [][]byte{NAK(), NAK(), NAK(), NAK()}}
+	l := &golden.Tape{Replies: [][]byte{NAK(), NAK(), NAK(), NAK()}}
 	_, err := link(l, 0).Exchange(t.Context(), readCommand, time.Second)
-	if !errors.Is(err, ccid.ErrSpoilt) || len(l.sent) != attempts {
-		t.Fatalf("%v after %d", err, len(l.sent))
+	if !errors.Is(err, wire.ErrSpoilt) || len(l.Sent) != ccid.Attempts {
+		t.Fatalf("%v after %d", err, len(l.Sent))
 	}
 }
 
@@ -150,9 +122,9 @@ func TestTolerated(t *testing.T) {
 		"another's":       join(dataAnswer(0xFE), echo, dataAnswer(5)),
 		"stray sync byte": join([]byte{3}, dataAnswer(5)),
 	} {
-		l := &tape{replies: [][]byte{reply}}
+		l := &golden.Tape{Replies: [][]byte{reply}}
 		m, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second)
-		if err != nil || m.Seq != 5 || len(l.sent) != 1 {
+		if err != nil || m.Seq != 5 || len(l.Sent) != 1 {
 			t.Errorf("%s: %+v %v", name, m, err)
 		}
 	}
@@ -172,26 +144,26 @@ func TestSpoiltAnswers(t *testing.T) {
 		"oversized": func([]byte) []byte { return oversized },
 		"garbage":   func([]byte) []byte { return bytes.Repeat([]byte{0x11}, maxGarbage+1) },
 	} {
-		l := &tape{replies: [][]byte{spoil(statusAnswer(5)), statusAnswer(6)}}
+		l := &golden.Tape{Replies: [][]byte{spoil(statusAnswer(5)), statusAnswer(6)}}
 		if _, err := link(l, 5).Exchange(t.Context(), statusCommand, time.Second); err != nil {
 			t.Errorf("%s: status: %v", name, err)
 		}
-		l = &tape{replies: [][]byte{spoil(dataAnswer(5)), dataAnswer(6)}}
-		if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, ccid.ErrSpoilt) || len(l.sent) != 1 {
-			t.Errorf("%s: block: %v after %d", name, err, len(l.sent))
+		l = &golden.Tape{Replies: [][]byte{spoil(dataAnswer(5)), dataAnswer(6)}}
+		if _, err := link(l, 5).Exchange(t.Context(), readCommand, time.Second); !errors.Is(err, wire.ErrSpoilt) || len(l.Sent) != 1 {
+			t.Errorf("%s: block: %v after %d", name, err, len(l.Sent))
 		}
 	}
 }
 
 func TestSilenceIsNamed(t *testing.T) {
-	l := &tape{}
-	if _, err := link(l, 0).Exchange(t.Context(), statusCommand, time.Second); !errors.Is(err, ccid.ErrSilent) || len(l.sent) != attempts {
-		t.Fatalf("%v after %d", err, len(l.sent))
+	l := &golden.Tape{}
+	if _, err := link(l, 0).Exchange(t.Context(), statusCommand, time.Second); !errors.Is(err, wire.ErrSilent) || len(l.Sent) != ccid.Attempts {
+		t.Fatalf("%v after %d", err, len(l.Sent))
 	}
 }
 
 func TestWaitNoticesMovements(t *testing.T) {
-	l := &tape{rx: []byte{0x50, 2, 0x50, 3}}
+	l := &golden.Tape{RX: []byte{0x50, 2, 0x50, 3}}
 	k := link(l, 0)
 	if moved, err := k.Wait(t.Context(), time.Second); err != nil || !moved {
 		t.Fatal(moved, err)
@@ -203,14 +175,14 @@ func TestWaitNoticesMovements(t *testing.T) {
 
 func TestTraceNamesTheExchange(t *testing.T) {
 	var lines []string
-	l := &tape{replies: [][]byte{join([]byte{0x9A}, dataAnswer(5))}}
+	l := &golden.Tape{Replies: [][]byte{join([]byte{0x9A}, dataAnswer(5))}}
 	k := New(l, Options{FirstSeq: 5, Timeout: func(error) bool { return true }, Trace: func(out bool, raw []byte, name string) {
 		lines = append(lines, fmt.Sprintf("%v %d %s", out, len(raw), name))
 	}})
 	if _, err := k.Exchange(t.Context(), readCommand, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	want := "true 18 XfrBlock seq 05 READ RECORD 07 00|false 1 time request|false 15 DataBlock seq 05 9000 ok"
+	want := "true 18 XfrBlock slot 0 seq 05 READ RECORD 07 00|false 1 time request|false 15 DataBlock slot 0 seq 05 9000 ok"
 	if got := strings.Join(lines, "|"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -19,6 +19,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"gongji/cardreader/wire"
 )
 
 // Baud and StopBits are the factory settings of the line.
@@ -58,7 +60,7 @@ func ParseFrame(b []byte) ([]byte, error) {
 	var d Decoder
 	d.Write(b)
 	item, ok := d.Next()
-	if !ok || item.Kind != ItemFrame || d.Pending() > 0 {
+	if !ok || item.Kind != ItemFrame || len(d.Held()) > 0 {
 		return nil, ErrFrame
 	}
 	return item.Body, nil
@@ -103,34 +105,25 @@ type Item struct {
 }
 
 // Decoder finds items in a stream of bytes, however it is cut. It keeps at most one frame and what came after it.
-type Decoder struct{ buf []byte }
-
-// Write adds bytes from the line.
-func (d *Decoder) Write(p []byte) { d.buf = append(d.buf, p...) }
-
-// Reset forgets everything not yet decoded.
-func (d *Decoder) Reset() { d.buf = d.buf[:0] }
-
-// Pending returns how many bytes wait for the rest of their frame.
-func (d *Decoder) Pending() int { return len(d.buf) }
+type Decoder struct{ wire.Buffer }
 
 // Next returns the next item; ok is false when more bytes are needed.
 func (d *Decoder) Next() (Item, bool) {
 	if at := d.start(); at > 0 {
 		return d.take(ItemGarbage, at), true
 	}
-	if len(d.buf) < len(preamble)+lengthLen {
+	if len(d.Held()) < len(preamble)+lengthLen {
 		return Item{}, false
 	}
-	n := int(binary.BigEndian.Uint16(d.buf[len(preamble):]))
+	n := int(binary.BigEndian.Uint16(d.Held()[len(preamble):]))
 	if n < minBody+1 || n > MaxBody+1 {
 		return d.take(ItemBad, len(preamble)+lengthLen), true
 	}
 	total := len(preamble) + lengthLen + n
-	if len(d.buf) < total {
+	if len(d.Held()) < total {
 		return Item{}, false
 	}
-	if xor(d.buf[len(preamble):total]) != 0 {
+	if xor(d.Held()[len(preamble):total]) != 0 {
 		return d.take(ItemBad, total), true
 	}
 	item := d.take(ItemFrame, total)
@@ -140,19 +133,15 @@ func (d *Decoder) Next() (Item, bool) {
 
 // start returns where the first preamble begins, or may begin when its end has not come yet.
 func (d *Decoder) start() int {
-	if i := bytes.Index(d.buf, preamble); i >= 0 {
+	if i := bytes.Index(d.Held(), preamble); i >= 0 {
 		return i
 	}
-	for i := max(0, len(d.buf)-len(preamble)+1); i < len(d.buf); i++ {
-		if bytes.HasPrefix(preamble, d.buf[i:]) {
+	for i := max(0, len(d.Held())-len(preamble)+1); i < len(d.Held()); i++ {
+		if bytes.HasPrefix(preamble, d.Held()[i:]) {
 			return i
 		}
 	}
-	return len(d.buf)
+	return len(d.Held())
 }
 
-func (d *Decoder) take(kind ItemKind, n int) Item {
-	item := Item{Kind: kind, Raw: append([]byte(nil), d.buf[:n]...)}
-	d.buf = append(d.buf[:0], d.buf[n:]...)
-	return item
-}
+func (d *Decoder) take(kind ItemKind, n int) Item { return Item{Kind: kind, Raw: d.Take(n)} }

@@ -2,14 +2,14 @@ package idcard
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"gongji/cardreader/internal/golden"
+	"gongji/cardreader/wire"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -197,35 +197,8 @@ func TestBadTextsAreNamedWithoutTheirValue(t *testing.T) {
 	}
 }
 
-var errTimeout = errors.New("test: timeout")
-
-// tape answers each request with the next prepared bytes.
-type tape struct {
-	replies [][]byte
-	sent    [][]byte
-	rx      []byte
-}
-
-func (l *tape) Write(_ context.Context, p []byte) error {
-	l.sent = append(l.sent, bytes.Clone(p))
-	if len(l.replies) > 0 {
-		l.rx = append(l.rx, l.replies[0]...)
-		l.replies = l.replies[1:]
-	}
-	return nil
-}
-
-func (l *tape) Read(_ context.Context, p []byte, _ time.Time) (int, error) {
-	if len(l.rx) == 0 {
-		return 0, errTimeout
-	}
-	n := copy(p, l.rx)
-	l.rx = l.rx[n:]
-	return n, nil
-}
-
-func link(l Line) *Link {
-	return New(l, Options{Timeout: func(err error) bool { return errors.Is(err, errTimeout) }})
+func link(l wire.Line) *Link {
+	return New(l, Options{Timeout: golden.IsTimeout})
 }
 
 func code(c Code, data ...byte) []byte { return Encode(Answer{Code: c, Data: data}.Bytes()) }
@@ -243,16 +216,16 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	latest := code(CodeDone, address...)
-	l := &tape{replies: [][]byte{found, selected, text, code(CodeFindFailed), code(CodeSelectFailed), text, latest, latest}}
+	l := &golden.Tape{Replies: [][]byte{found, selected, text, code(CodeFindFailed), code(CodeSelectFailed), text, latest, latest}}
 	var early Card
 	c, err := link(l).Read(t.Context(), func(c Card) { early = c })
-	if err != nil || c.Number != "11010519491231002X" || c.LatestAddress != "湖南省长沙市某路3号" || c.Photo != nil || len(l.replies) != 0 {
-		t.Fatalf("%v, %d replies left", err, len(l.replies))
+	if err != nil || c.Number != "11010519491231002X" || c.LatestAddress != "湖南省长沙市某路3号" || c.Photo != nil || len(l.Replies) != 0 {
+		t.Fatalf("%v, %d replies left", err, len(l.Replies))
 	}
 	if early.Number != c.Number || early.LatestAddress != "" {
 		t.Error("the identity must be known before the rest")
 	}
-	l = &tape{replies: [][]byte{found, selected, text, found, selected, text, code(CodeNoContent)}}
+	l = &golden.Tape{Replies: [][]byte{found, selected, text, found, selected, text, code(CodeNoContent)}}
 	k := link(l)
 	k.opts.Photo = true
 	if c, err = k.Read(t.Context(), nil); err != nil || !bytes.Equal(c.Photo, photo()) || c.LatestAddress != "" {
@@ -272,11 +245,11 @@ func TestReadingsMustAgree(t *testing.T) {
 		}
 		return append(list, code(CodeNoContent))
 	}
-	c, err := link(&tape{replies: steps(other, good, good)}).Read(t.Context(), nil)
+	c, err := link(&golden.Tape{Replies: steps(other, good, good)}).Read(t.Context(), nil)
 	if err != nil || c.Name != "王芳" {
 		t.Errorf("%q %v", c.Name, err)
 	}
-	_, err = link(&tape{replies: steps(good, other, good, other, good, other)}).Read(t.Context(), nil)
+	_, err = link(&golden.Tape{Replies: steps(good, other, good, other, good, other)}).Read(t.Context(), nil)
 	if !errors.Is(err, ErrUnstable) {
 		t.Error(err)
 	}
@@ -287,19 +260,19 @@ func TestRefusals(t *testing.T) {
 		if c == CodeDone || c == CodeFound {
 			continue
 		}
-		l := &tape{replies: [][]byte{code(c), code(c), code(c), code(c)}}
+		l := &golden.Tape{Replies: [][]byte{code(c), code(c), code(c), code(c)}}
 		_, err := link(l).Do(t.Context(), ReadText)
 		var refused *Error
 		if !errors.As(err, &refused) || refused.Code != c {
 			t.Errorf("%s: %v", c, err)
 		}
-		if want := map[bool]int{true: attempts, false: 1}[c.misheard()]; len(l.sent) != want {
-			t.Errorf("%s: sent %d times, want %d", c, len(l.sent), want)
+		if want := map[bool]int{true: attempts, false: 1}[c.misheard()]; len(l.Sent) != want {
+			t.Errorf("%s: sent %d times, want %d", c, len(l.Sent), want)
 		}
 	}
 	// Nothing lies there.
 	gone := [][]byte{code(CodeFindFailed), code(CodeSelectFailed), code(CodeReadFailed)}
-	_, err := link(&tape{replies: gone}).Read(t.Context(), nil)
+	_, err := link(&golden.Tape{Replies: gone}).Read(t.Context(), nil)
 	var refused *Error
 	if !errors.As(err, &refused) || !refused.Gone() || refused.Reader() {
 		t.Error(err)
@@ -312,16 +285,16 @@ func TestSpoiltAnswers(t *testing.T) {
 	bad[len(bad)-1] ^= 1
 	for name, first := range map[string][]byte{"checksum": bad, "truncated": found[:9], "another's": selected, "oversized": unhex(t, "AAAAAA9669FFFF0000"),
 		"undersized": unhex(t, "AAAAAA966900010000"), "nothing": nil} {
-		l := &tape{replies: [][]byte{first, found}}
-		if ok, err := link(l).Find(t.Context()); err != nil || !ok || len(l.sent) != 2 {
-			t.Errorf("%s: %v %v after %d", name, ok, err, len(l.sent))
+		l := &golden.Tape{Replies: [][]byte{first, found}}
+		if ok, err := link(l).Find(t.Context()); err != nil || !ok || len(l.Sent) != 2 {
+			t.Errorf("%s: %v %v after %d", name, ok, err, len(l.Sent))
 		}
 	}
-	l := &tape{replies: [][]byte{slices.Concat([]byte{0xAA, 0xAA, 0xAA, 0xAA, 0x96}, []byte{0, 0x11}, found)}}
-	if ok, err := link(l).Find(t.Context()); err != nil || !ok || len(l.sent) != 1 {
+	l := &golden.Tape{Replies: [][]byte{slices.Concat([]byte{0xAA, 0xAA, 0xAA, 0xAA, 0x96}, []byte{0, 0x11}, found)}}
+	if ok, err := link(l).Find(t.Context()); err != nil || !ok || len(l.Sent) != 1 {
 		t.Errorf("garbage: %v %v", ok, err)
 	}
-	if _, err := link(&tape{}).Find(t.Context()); !errors.Is(err, ErrSilent) {
+	if _, err := link(&golden.Tape{}).Find(t.Context()); !errors.Is(err, wire.ErrSilent) {
 		t.Error(err)
 	}
 }
@@ -342,7 +315,7 @@ func FuzzDecoder(f *testing.F) {
 			}
 			all = append(all, item.Raw...)
 		}
-		if !bytes.Equal(append(all, d.buf...), b) {
+		if !bytes.Equal(append(all, d.Held()...), b) {
 			t.Fatalf("% X came out as % X", b, all)
 		}
 	})

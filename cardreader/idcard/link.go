@@ -7,25 +7,19 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"gongji/cardreader/wire"
 )
 
-// What the link reports when no usable answer came.
-var (
-	// ErrSpoilt: bytes came, but no whole answer with a right checksum that belongs to the command.
-	ErrSpoilt = errors.New("idcard: answer spoilt on the line")
-	// ErrSilent: nothing usable came within the time allowed.
-	ErrSilent = errors.New("idcard: reader does not answer")
-	// ErrUnstable: readings of the same card keep differing or being spoilt.
-	ErrUnstable = errors.New("idcard: readings do not agree")
-)
+// ErrUnstable: readings of the same card keep differing or being spoilt.
+var ErrUnstable = errors.New("idcard: readings do not agree")
 
 // Limits of one exchange.
 const (
 	attempts   = 3
 	maxGarbage = 4096
-	quiet      = 30 * time.Millisecond
-	maxDrain   = 2 * time.Second
-	frameGap   = 250 * time.Millisecond
+	// maxDrain bounds the wait for quiet: the longest frame takes two seconds at 9600 baud.
+	maxDrain = 2 * time.Second
 	// shortTimeout is for what the reader itself knows, addressTimeout and readTimeout for readings by radio, fingerTimeout
 	// for one with fingerprints. The line's own time at 9600 baud is in the readings'.
 	shortTimeout   = 500 * time.Millisecond
@@ -35,13 +29,6 @@ const (
 	// maxReadings bounds how often a card is read until two readings agree.
 	maxReadings = 6
 )
-
-// Line is the open port. Read returns at least one byte, or an error for which Timeout tells whether only the deadline
-// passed; errors of a line that is gone are passed up unchanged.
-type Line interface {
-	Read(ctx context.Context, p []byte, deadline time.Time) (int, error)
-	Write(ctx context.Context, p []byte) error
-}
 
 // Options of a link.
 type Options struct {
@@ -56,17 +43,21 @@ type Options struct {
 
 // Link speaks to one reader. It is not safe for concurrent use.
 type Link struct {
-	line Line
+	conn *wire.Conn[Item]
 	opts Options
-	dec  Decoder
-	buf  [2048]byte
 }
 
 // New returns a link over an open line.
-func New(line Line, opts Options) *Link { return &Link{line: line, opts: opts} }
+func New(line wire.Line, opts Options) *Link {
+	l := &Link{opts: opts}
+	l.conn = wire.New(line, new(Decoder), wire.Options[Item]{
+		Timeout: opts.Timeout, Trace: opts.Trace, Seen: l.note, MaxDrain: maxDrain,
+	})
+	return l
+}
 
 // Do sends a command and returns its answer. All commands here may be repeated without harm, so a spoilt, missing or
-// misheard exchange is. Errors: *Error for a refusal, ErrSpoilt, ErrSilent, or the line's own.
+// misheard exchange is. Errors: *Error for a refusal, wire.ErrSpoilt, wire.ErrSilent, or the line's own.
 func (l *Link) Do(ctx context.Context, c Command) (Answer, error) {
 	var a Answer
 	var err error
@@ -74,13 +65,13 @@ func (l *Link) Do(ctx context.Context, c Command) (Answer, error) {
 		a, err = l.once(ctx, c)
 		var refused *Error
 		misheard := errors.As(err, &refused) && refused.Code.misheard()
-		if errors.Is(err, ErrSilent) && timeout(c) > shortTimeout {
+		if errors.Is(err, wire.ErrSilent) && timeout(c) > shortTimeout {
 			if _, dead := l.Do(ctx, Status); dead != nil {
 				return a, err // not only slow
 			}
 			continue
 		}
-		if err == nil || !misheard && !errors.Is(err, ErrSpoilt) && !errors.Is(err, ErrSilent) {
+		if err == nil || !misheard && !errors.Is(err, wire.ErrSpoilt) && !errors.Is(err, wire.ErrSilent) {
 			return a, err
 		}
 	}
@@ -88,9 +79,7 @@ func (l *Link) Do(ctx context.Context, c Command) (Answer, error) {
 }
 
 func (l *Link) once(ctx context.Context, c Command) (Answer, error) {
-	frame := Encode(c.Bytes())
-	l.trace(true, frame, c.String())
-	if err := l.line.Write(ctx, frame); err != nil {
+	if err := l.conn.Write(ctx, Encode(c.Bytes()), c.String()); err != nil {
 		return Answer{}, err
 	}
 	body, err := l.await(ctx, c)
@@ -99,7 +88,7 @@ func (l *Link) once(ctx context.Context, c Command) (Answer, error) {
 	}
 	a, err := ParseAnswer(body)
 	if err != nil || !a.fits(c) {
-		return Answer{}, l.spoilt(ctx, "answer to something else")
+		return Answer{}, l.conn.Spoilt(ctx, "answer to something else")
 	}
 	if a.Code != CodeDone && a.Code != CodeFound {
 		return Answer{}, &Error{c, a.Code}
@@ -124,10 +113,10 @@ func (l *Link) await(ctx context.Context, c Command) ([]byte, error) {
 	garbage, deadline := 0, time.Now().Add(timeout(c))
 	for first := true; ; first = false {
 		if !first && !time.Now().Before(deadline) { // a line that never stops talking
-			return nil, fmt.Errorf("%w: %s", ErrSilent, c)
+			return nil, fmt.Errorf("%w: %s", wire.ErrSilent, c)
 		}
-		item, err := l.next(ctx, deadline)
-		if errors.Is(err, ErrSilent) {
+		item, err := l.conn.Next(ctx, deadline)
+		if errors.Is(err, wire.ErrSilent) {
 			return nil, fmt.Errorf("%w: %s", err, c)
 		}
 		if err != nil {
@@ -138,92 +127,28 @@ func (l *Link) await(ctx context.Context, c Command) ([]byte, error) {
 			return item.Body, nil
 		case ItemGarbage:
 			if garbage += len(item.Raw); garbage > maxGarbage {
-				return nil, l.spoilt(ctx, "garbage without end")
+				return nil, l.conn.Spoilt(ctx, "garbage without end")
 			}
 		case ItemBad:
-			return nil, l.spoilt(ctx, "wrong checksum or length")
+			return nil, l.conn.Spoilt(ctx, "wrong checksum or length")
 		}
 	}
 }
 
-// next returns the next item from the line. A frame that stops half-way is spoilt; nothing at all is silence.
-func (l *Link) next(ctx context.Context, deadline time.Time) (Item, error) {
-	for {
-		if item, ok := l.dec.Next(); ok {
-			name := item.Kind.String()
-			if a, err := ParseAnswer(item.Body); item.Kind == ItemFrame && err == nil {
-				name = a.Code.String()
-			}
-			l.trace(false, item.Raw, name)
-			return item, nil
-		}
-		until := deadline
-		if gap := time.Now().Add(frameGap); l.dec.Pending() > 0 && gap.Before(until) {
-			until = gap
-		}
-		n, err := l.line.Read(ctx, l.buf[:], until)
-		l.dec.Write(l.buf[:n])
-		if n > 0 || err == nil {
-			continue
-		}
-		if !l.opts.Timeout(err) {
-			return Item{}, err
-		}
-		if l.dec.Pending() > 0 {
-			return Item{}, l.spoilt(ctx, "frame stopped half-way")
-		}
-		return Item{}, ErrSilent
+// note traces an item.
+func (l *Link) note(item Item) {
+	name := item.Kind.String()
+	if a, err := ParseAnswer(item.Body); item.Kind == ItemFrame && err == nil {
+		name = a.Code.String()
 	}
-}
-
-func (l *Link) trace(toReader bool, raw []byte, name string) {
-	if l.opts.Trace != nil {
-		l.opts.Trace(toReader, raw, name)
-	}
-}
-
-// spoilt throws away what is on the line until it is quiet, so that no half frame is taken for a new one.
-func (l *Link) spoilt(ctx context.Context, why string) error {
-	l.trace(false, l.dec.buf, "thrown away: "+why)
-	if err := l.Drain(ctx); err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %s", ErrSpoilt, why)
+	l.conn.Trace(false, item.Raw, name)
 }
 
 // Drain reads and drops bytes until the line has been quiet for a moment.
-func (l *Link) Drain(ctx context.Context) error {
-	l.dec.Reset()
-	end := time.Now().Add(maxDrain)
-	for time.Now().Before(end) {
-		n, err := l.line.Read(ctx, l.buf[:], time.Now().Add(quiet))
-		if n > 0 {
-			l.trace(false, l.buf[:n], "thrown away")
-			continue
-		}
-		if err == nil || l.opts.Timeout(err) {
-			return nil
-		}
-		return err
-	}
-	return nil
-}
+func (l *Link) Drain(ctx context.Context) error { return l.conn.Drain(ctx) }
 
 // Wait lets time pass until the next look and notices a line that goes away. Readers say nothing unasked; what comes is dropped.
-func (l *Link) Wait(ctx context.Context, d time.Duration) error {
-	for deadline := time.Now().Add(d); ; {
-		_, err := l.line.Read(ctx, l.buf[:], deadline)
-		if err != nil && l.opts.Timeout(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if !time.Now().Before(deadline) {
-			return nil
-		}
-	}
-}
+func (l *Link) Wait(ctx context.Context, d time.Duration) error { return l.conn.Idle(ctx, d) }
 
 // Find tells whether a card has been laid on. Most readers find a card once: after it was read they find none until it is
 // lifted.
@@ -279,14 +204,14 @@ func (l *Link) ChangeSpeed(ctx context.Context, baud int) error {
 // Read reads the card on the reader until two readings agree; a spoilt one does not count. Find and Select before each reading
 // may fail on a card that lies on the reader already, which says nothing as long as it can be read. agreed, unless nil, is
 // called with what is certain before the rest (the latest address) is asked for.
-// Errors: ErrUnstable, ErrText, ErrSilent, *Error for a refusal, or the line's own.
+// Errors: ErrUnstable, ErrText, wire.ErrSilent, *Error for a refusal, or the line's own.
 func (l *Link) Read(ctx context.Context, agreed func(Card)) (Card, error) {
 	var last *Record
 	var cause error
 	for range maxReadings {
 		r, err := l.record(ctx)
 		switch {
-		case errors.Is(err, ErrSpoilt):
+		case errors.Is(err, wire.ErrSpoilt):
 			cause = err
 			continue
 		case err != nil:
@@ -346,7 +271,7 @@ func (l *Link) record(ctx context.Context) (Record, error) {
 	}
 	r, err := ParseRecord(a.Data, l.opts.Fingers)
 	if err != nil {
-		return Record{}, l.spoilt(ctx, "lengths of the parts")
+		return Record{}, l.conn.Spoilt(ctx, "lengths of the parts")
 	}
 	if !l.opts.Photo {
 		r.Photo = nil
@@ -375,7 +300,7 @@ func (l *Link) latestAddress(ctx context.Context) (string, error) {
 	for range attempts {
 		a, err := l.Do(ctx, LatestAddress)
 		var refused *Error
-		if errors.As(err, &refused) || errors.Is(err, ErrSpoilt) {
+		if errors.As(err, &refused) || errors.Is(err, wire.ErrSpoilt) {
 			return "", nil
 		}
 		if err != nil {
@@ -395,7 +320,7 @@ func (l *Link) latestAddress(ctx context.Context) (string, error) {
 func (l *Link) Identify(ctx context.Context, number string) (same bool, err error) {
 	r, err := l.record(ctx)
 	var refused *Error
-	if errors.As(err, &refused) && !refused.Reader() || errors.Is(err, ErrSpoilt) {
+	if errors.As(err, &refused) && !refused.Reader() || errors.Is(err, wire.ErrSpoilt) {
 		return !errors.As(err, &refused), nil
 	}
 	if err != nil {

@@ -60,7 +60,7 @@ func (r *acsReader) hungUp() { r.dec.Reset() }
 
 func (r *acsReader) receive(p []byte) []chunk {
 	now := time.Now()
-	if r.dec.Pending() > 0 && now.Sub(r.lastByte) > hostGap {
+	if len(r.dec.Held()) > 0 && now.Sub(r.lastByte) > hostGap {
 		r.dec.Reset()
 	}
 	r.lastByte = now

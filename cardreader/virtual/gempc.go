@@ -38,7 +38,7 @@ func (t *twin) hungUp() { t.dec.Reset() }
 // receive takes bytes from the host and returns what goes back.
 func (t *twin) receive(p []byte) []chunk {
 	now := time.Now()
-	if t.dec.Pending() > 0 && now.Sub(t.lastByte) > hostGap {
+	if len(t.dec.Held()) > 0 && now.Sub(t.lastByte) > hostGap {
 		t.dec.Reset()
 	}
 	t.lastByte = now

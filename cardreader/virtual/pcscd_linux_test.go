@@ -1,14 +1,10 @@
 package virtual_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,55 +15,10 @@ import (
 // reader as it opens a real one, and OpenSC's tool sends the card commands.
 const twinDriver = "/usr/lib/pcsc/drivers/serial/libccidtwin.so"
 
-// pcscSocket is where the daemon listens; there can be only one.
-const pcscSocket = "/run/pcscd/pcscd.comm"
-
-// missing skips the test, except where the project's own checks run: there everything must be installed.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("GONGJI_CI") == "1" {
-		t.Fatalf("%s, and GONGJI_CI=1 forbids skipping", what)
-	}
-	t.Skip(what)
-}
-
 // startDaemon starts pcscd for one pseudo-terminal and ends it with the test.
 func startDaemon(t *testing.T, device string) {
 	t.Helper()
-	for _, program := range []string{"pcscd", "opensc-tool"} {
-		if _, err := exec.LookPath(program); err != nil {
-			missing(t, program+" is not installed")
-		}
-	}
-	if _, err := os.Stat(twinDriver); err != nil {
-		missing(t, twinDriver+" is not installed")
-	}
-	if os.Geteuid() != 0 {
-		missing(t, "pcscd opens serial readers only for the superuser")
-	}
-	if _, err := os.Stat(pcscSocket); err == nil {
-		missing(t, "another pcscd runs on this machine")
-	}
-	dir := t.TempDir()
-	conf := fmt.Sprintf("FRIENDLYNAME \"GongjiTwin\"\nDEVICENAME %s:GemPCTwin\nLIBPATH %s\n", device, twinDriver)
-	if err := os.WriteFile(filepath.Join(dir, "reader.conf"), []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	cmd := exec.Command("pcscd", "--foreground", "--config", dir)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		timer.Stop()
-		if t.Failed() {
-			t.Logf("pcscd:\n%s", log.String())
-		}
-	})
+	virtual.StartPCSC(t, twinDriver, fmt.Sprintf("FRIENDLYNAME \"GongjiTwin\"\nDEVICENAME %s:GemPCTwin\nLIBPATH %s\n", device, twinDriver))
 }
 
 // tool runs opensc-tool and returns what it prints.

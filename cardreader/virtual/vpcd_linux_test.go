@@ -1,17 +1,13 @@
 package virtual
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -22,15 +18,6 @@ const (
 	vpcdDriver = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 	vpcdPort   = 35963
 )
-
-// absent skips the test, except where the project's own checks run: there everything must be installed.
-func absent(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("GONGJI_CI") == "1" {
-		t.Fatalf("%s, and GONGJI_CI=1 forbids skipping", what)
-	}
-	t.Skip(what)
-}
 
 // serveCard plays the card until the connection ends: two length bytes, then a control byte or a command.
 func serveCard(conn io.ReadWriter, card Card) error {
@@ -70,46 +57,8 @@ func serveCard(conn io.ReadWriter, card Card) error {
 	}
 }
 
-func startVPCD(t *testing.T) {
-	t.Helper()
-	for _, program := range []string{"pcscd", "opensc-tool"} {
-		if _, err := exec.LookPath(program); err != nil {
-			absent(t, program+" is not installed")
-		}
-	}
-	if _, err := os.Stat(vpcdDriver); err != nil {
-		absent(t, "vsmartcard-vpcd is not installed")
-	}
-	if os.Geteuid() != 0 {
-		absent(t, "pcscd is started by the superuser only")
-	}
-	if _, err := os.Stat("/run/pcscd/pcscd.comm"); err == nil {
-		absent(t, "another pcscd runs on this machine")
-	}
-	dir := t.TempDir()
-	conf := fmt.Sprintf("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%X\n", vpcdPort, vpcdDriver, vpcdPort)
-	if err := os.WriteFile(filepath.Join(dir, "vpcd"), []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	cmd := exec.Command("pcscd", "--foreground", "--config", dir)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		timer.Stop()
-		if t.Failed() {
-			t.Logf("pcscd:\n%s", log.String())
-		}
-	})
-}
-
 func TestOpenSCReadsTheVirtualCardAlone(t *testing.T) {
-	startVPCD(t)
+	StartPCSC(t, vpcdDriver, fmt.Sprintf("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%X\n", vpcdPort, vpcdDriver, vpcdPort))
 	var conn net.Conn
 	deadline := time.Now().Add(20 * time.Second)
 	for conn == nil {
