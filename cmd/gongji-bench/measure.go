@@ -62,6 +62,7 @@ are met, and writes everything to a file. A round takes about (turn + warm-up + 
 	flags.DurationSliceVar(&m.Slow, "slow", []time.Duration{2 * time.Millisecond, 10 * time.Millisecond}, "what is added to every fsync; 0s: no such turns")
 	flags.IntSliceVar(&m.SlowCalls, "slow-callers", []int{16, 64}, "callers with slow fsyncs")
 	flags.DurationVar(&m.Rest, "rest", 10*time.Second, "how long the daemon is watched at rest; 0: not at all")
+	flags.StringVar(&m.Profiles, "profiles", "", "folder for the daemon's CPU and allocation profiles under load, which slow it down a little; empty: none")
 	flags.StringVar(&m.Binary, "gongjid", "", "binary to measure; empty: built from these sources")
 	flags.StringVar(&m.Dir, "dir", "", "folder on the disk that is measured (default: the system's temporary folder)")
 	flags.StringVar(&file, "out", "", "file for the figures, JSON")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	_ "net/http/pprof" // served by run --profiles only
 	"os"
 	"strconv"
 	"time"
@@ -49,10 +50,10 @@ func (s *slowed) around(dir string, serve func() error) error {
 
 // runCommand is `gongjid run` on a slowed disk, for which a shim must live in the daemon's own process.
 func runCommand() *cobra.Command {
-	var file string
+	var file, profiles string
 	var s slowed
 	cmd := &cobra.Command{
-		Use: "run --config FILE", Short: "the daemon on a slowed disk, for measure", Hidden: true, Args: cobra.NoArgs,
+		Use: "run --config FILE", Short: "the daemon on a slowed disk or with its profiles served, for measure", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load(file)
 			if err != nil {
@@ -67,13 +68,32 @@ func runCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := serveProfiles(profiles); err != nil {
+					return err
+				}
 				return d.Run(cmd.Context())
 			})
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file")
+	cmd.Flags().StringVar(&profiles, "profiles", "", "unix socket on which the runtime's profiles are served")
 	s.flags(cmd)
 	return cmd
+}
+
+// serveProfiles serves the runtime's profiles on a unix socket until the process ends. The daemon itself never does: a profile
+// is nobody's business at a counter.
+func serveProfiles(socket string) error {
+	if socket == "" {
+		return nil
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: http.DefaultServeMux, ReadHeaderTimeout: 5 * time.Second}
+	go server.Serve(listener) //nolint:errcheck // ends with the process
+	return nil
 }
 
 // byHandCommand is a server by hand.

@@ -43,6 +43,7 @@ type server struct {
 	pid     int
 	started time.Duration
 	commits func() (float64, error)       // fsyncs so far, where they can be told while it runs; else nil
+	profile *profiler                     // nil: none is taken
 	stop    func() (syncs int, err error) // 0 syncs: not counted
 }
 
@@ -57,7 +58,7 @@ func (m *Measure) turn(ctx context.Context, c Candidate, callers int, slow time.
 	if c == Daemon {
 		start = m.startDaemon
 	}
-	s, err := start(ctx, c, dir, slow)
+	s, err := start(ctx, c, dir, callers, slow)
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", c, err)
 	}
@@ -70,9 +71,10 @@ func (m *Measure) turn(ctx context.Context, c Candidate, callers int, slow time.
 	}
 	f.Outcome, err = Run(ctx, s.target, Window{
 		Callers: callers, Warm: m.Warm, Each: m.Each,
-		Begin: func() { count(0); before = usageOf(s.pid) },
+		Begin: func() { count(0); before = usageOf(s.pid); s.profile.begin(ctx, m.Each) },
 		End:   func() { after = usageOf(s.pid); count(1) },
 	})
+	err = errors.Join(err, s.profile.end())
 	f.StartedIn, f.RSS, f.Most = s.started, after.rss, after.most
 	syncs, stopErr := s.stop()
 	if err = errors.Join(err, stopErr); err != nil || f.Settled == 0 {
@@ -112,7 +114,7 @@ func handSale(n int) string {
 	return string(body)
 }
 
-func (m *Measure) startByHand(ctx context.Context, c Candidate, dir string, slow time.Duration) (*server, error) {
+func (m *Measure) startByHand(ctx context.Context, c Candidate, dir string, _ int, slow time.Duration) (*server, error) {
 	form := baseline.Rollback
 	if c == ByHandWAL {
 		form = baseline.WAL
@@ -129,12 +131,15 @@ func (m *Measure) startByHand(ctx context.Context, c Candidate, dir string, slow
 
 // startDaemon runs gongjid beside its readers and its centre. A slowed disk needs a shim inside the process; then this program
 // runs the same daemon.
-func (m *Measure) startDaemon(ctx context.Context, _ Candidate, dir string, slow time.Duration) (*server, error) {
+func (m *Measure) startDaemon(ctx context.Context, _ Candidate, dir string, callers int, slow time.Duration) (*server, error) {
 	o := shop.Options{Dir: dir, Binary: m.Binary, Tills: tills, Delay: time.Second}
 	var extra []string
-	syncs := filepath.Join(dir, "syncs")
+	syncs, profiles := filepath.Join(dir, "syncs"), filepath.Join(dir, "profiles.sock")
 	if slow > 0 {
 		o.Binary, extra = m.Self, []string{"--slow", slow.String(), "--syncs", syncs}
+	}
+	if m.Profiles != "" {
+		o.Binary, extra = m.Self, append(extra, "--profiles", profiles)
 	}
 	s, err := shop.Open(o)
 	if err != nil {
@@ -163,7 +168,7 @@ func (m *Measure) startDaemon(ctx context.Context, _ Candidate, dir string, slow
 	}
 	return &server{
 		target: Target{"tcp", strings.TrimPrefix(s.APIURL(), "http://"), requests(s)},
-		pid:    p.PID(), started: started,
+		pid:    p.PID(), started: started, profile: m.profiled(profiles, callers, slow),
 		commits: func() (float64, error) {
 			series, err := s.Metrics(ctx)
 			return series["gongji_commit_batch_size_count"], err

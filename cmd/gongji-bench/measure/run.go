@@ -25,6 +25,7 @@ type Measure struct {
 	Slow       []time.Duration // added to every fsync
 	SlowCalls  []int           // callers with a slowed disk
 	Rest       time.Duration   // how long the daemon is watched at rest; 0: not
+	Profiles   string          // folder for profiles of the daemon under load; empty: none are taken
 }
 
 // Case is a candidate under a load.
