@@ -124,14 +124,11 @@ type Ledger struct {
 	clock   *clock
 	metrics *metrics
 
-	lock      *os.File
-	place     os.FileInfo // the database file as it was opened
-	writes    *sql.DB
-	saver     *sql.DB // for checkpoints
-	reads     *sql.DB
-	readStmts *statements
-	turns     chan struct{} // one for each read that is under way
-	writer    *writer
+	lock   *os.File
+	place  os.FileInfo // the database file as it was opened
+	saver  *sql.DB     // for checkpoints
+	reads  *pool
+	writer *writer
 
 	bulk      *bulk
 	serials   serials
@@ -201,49 +198,46 @@ func (l *Ledger) open(ctx context.Context) (err error) {
 }
 
 func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
-	if l.writes, err = openWriter(path); err != nil {
+	if l.saver, err = openWriter(path); err != nil {
 		return err
 	}
 	steps, err := loadMigrations(migrationFiles)
 	if err != nil {
 		return err
 	}
-	if _, err := migrate(ctx, l.writes, steps); err != nil {
+	if _, err := migrate(ctx, l.saver, steps); err != nil {
 		return err
 	}
-	conn, err := l.writes.Conn(ctx)
+	writing, err := connect(dsn(path, durable()))
 	if err != nil {
 		return err
 	}
-	l.writer = newWriter(l, conn)
-	if err := assertDurable(ctx, conn); err != nil {
+	l.writer = newWriter(l, writing)
+	if err := assertDurable(writing); err != nil {
 		return err
 	}
-	if l.saver, err = openWriter(path); err != nil {
-		return err
-	}
-	if l.reads, err = openReaders(path); err != nil {
+	if l.reads, err = openPool(path); err != nil {
 		return err
 	}
 	if l.place, err = os.Stat(path); err != nil {
 		return err
 	}
-	l.readStmts, l.turns = newStatements(l.reads), make(chan struct{}, readers)
 	return syncDir(filepath.Dir(path))
 }
 
 // assertDurable checks what acknowledgement rests on, since a driver's default has been found to undo it silently. It
 // also takes checkpoints off the commit path.
-func assertDurable(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 0"); err != nil {
+func assertDurable(c *conn) error {
+	t := &tx{conn: c}
+	if err := t.run("PRAGMA wal_autocheckpoint = 0"); err != nil {
 		return err
 	}
 	var synchronous int
 	var journal string
-	if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+	if err := t.get("PRAGMA synchronous", nil, &synchronous); err != nil {
 		return err
 	}
-	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+	if err := t.get("PRAGMA journal_mode", nil, &journal); err != nil {
 		return err
 	}
 	if synchronous != 2 || journal != "wal" {
@@ -254,7 +248,7 @@ func assertDurable(ctx context.Context, conn *sql.Conn) error {
 
 // load reads what lives in memory: clock and head of the chain; and it checks that the key is this database's.
 func (l *Ledger) load(ctx context.Context, fresh bool) error {
-	t := &tx{ledger: l, stmt: l.writer.stmts.get, batch: &batch{}}
+	t := &tx{ledger: l, conn: l.writer.conn, batch: &batch{}}
 	if err := l.checkKey(t, fresh); err != nil {
 		return err
 	}
@@ -337,21 +331,14 @@ func (l *Ledger) release() error {
 	if l.metrics != nil {
 		l.metrics.unregister()
 	}
-	if l.readStmts != nil {
-		l.readStmts.close()
-	}
 	if l.reads != nil {
-		faults = append(faults, l.reads.Close())
+		faults = append(faults, l.reads.close(readers))
+	}
+	if l.writer != nil {
+		faults = append(faults, l.writer.conn.close())
 	}
 	if l.saver != nil {
 		faults = append(faults, l.saver.Close())
-	}
-	if l.writer != nil {
-		l.writer.stmts.close()
-		faults = append(faults, l.writer.conn.Close())
-	}
-	if l.writes != nil {
-		faults = append(faults, l.writes.Close())
 	}
 	if l.lock != nil {
 		faults = append(faults, l.lock.Close())

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -169,20 +168,15 @@ func TestWriteConnectionIsDurable(t *testing.T) {
 			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
 		}
 	}
-	weak, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "weak.db")+"?_journal_mode=WAL")
+	weak, err := connect(filepath.Join(t.TempDir(), "weak.db") + "?_journal_mode=WAL")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = weak.Close() }()
-	conn, err := weak.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if err := assertDurable(t.Context(), conn); err == nil {
+	defer func() { _ = weak.close() }()
+	if err := assertDurable(weak); err == nil {
 		t.Error("a connection that the driver left at synchronous=NORMAL passed")
 	}
-	if _, err := h.reads.Exec("DELETE FROM person"); err == nil {
+	if err := h.read(t.Context(), func(t *tx) error { return t.run("DELETE FROM person") }); err == nil {
 		t.Error("the read pool can write")
 	}
 }

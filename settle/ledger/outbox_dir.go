@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,7 +43,7 @@ func undeliveredDir(ctx context.Context, dir string) (u Undelivered, err error) 
 	if _, err := os.Stat(path); err != nil {
 		return u, fmt.Errorf("no ledger here: %w", err)
 	}
-	db, err := openReaders(path)
+	db, err := sql.Open("sqlite3", dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}}))
 	if err != nil {
 		return u, err
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -346,28 +347,27 @@ func TestReconciliationScansNoTable(t *testing.T) {
 		}
 	}
 	explained := 0
-	for _, known := range []map[string]bool{queries(h.readStmts), queries(h.writer.stmts)} {
-		for query := range known {
+	for _, known := range []map[string]int{h.queries(), inputs(h.writer.conn)} {
+		for query, inputs := range known {
 			if !slices.ContainsFunc([]string{"dispatch d", "clearing", "reconciliation", "difference", "MIN(day)"}, func(name string) bool { return strings.Contains(query, name) }) {
 				continue
 			}
 			explained++
-			rows, err := h.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, placeholders(query))...)
+			err := h.read(t.Context(), func(tx *tx) error {
+				return tx.each("EXPLAIN QUERY PLAN "+query, make([]any, inputs), func(scan func(dest ...any) error) error {
+					var id, parent, unused int
+					var detail string
+					if err := scan(&id, &parent, &unused, &detail); err != nil {
+						return err
+					}
+					if strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "CONSTANT ROW") || strings.Contains(detail, "TEMP B-TREE") && !strings.Contains(query, "LIMIT 1") {
+						t.Errorf("%s:\n%s", detail, query)
+					}
+					return nil
+				})
+			})
 			if err != nil {
 				t.Fatalf("%v:\n%s", err, query)
-			}
-			for rows.Next() {
-				var id, parent, unused int
-				var detail string
-				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-					t.Fatal(err)
-				}
-				if strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "CONSTANT ROW") || strings.Contains(detail, "TEMP B-TREE") && !strings.Contains(query, "LIMIT 1") {
-					t.Errorf("%s:\n%s", detail, query)
-				}
-			}
-			if err := rows.Close(); err != nil {
-				t.Fatal(err)
 			}
 		}
 	}
@@ -376,13 +376,21 @@ func TestReconciliationScansNoTable(t *testing.T) {
 	}
 }
 
-// queries are the texts that were prepared.
-func queries(s *statements) map[string]bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	known := map[string]bool{}
-	for query := range s.known {
-		known[query] = true
+// queries are the texts that were prepared for reading, with the number of their arguments.
+func (h *house) queries() map[string]int {
+	known := map[string]int{}
+	for range readers {
+		c := <-h.reads.free
+		maps.Copy(known, inputs(c))
+		h.reads.give(c)
+	}
+	return known
+}
+
+func inputs(c *conn) map[string]int {
+	known := map[string]int{}
+	for query, s := range c.known {
+		known[query] = s.driver.NumInput()
 	}
 	return known
 }

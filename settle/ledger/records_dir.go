@@ -36,10 +36,9 @@ func openForReading(ctx context.Context, dir string) (l *Ledger, err error) {
 	if l.vault, _, err = openVault(dir, true); err != nil {
 		return nil, err
 	}
-	if l.reads, err = openReaders(path); err != nil {
+	if l.reads, err = openPool(path); err != nil {
 		return nil, err
 	}
-	l.readStmts, l.turns = newStatements(l.reads), make(chan struct{}, readers)
 	if err := l.checkReadable(ctx); err != nil {
 		return nil, errors.Join(err, l.closeReading())
 	}
@@ -52,7 +51,8 @@ func (l *Ledger) checkReadable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, l.reads)
+	version := 0
+	err = l.read(ctx, func(t *tx) error { return t.get("PRAGMA user_version", nil, &version) })
 	switch {
 	case err != nil:
 		return err
@@ -70,10 +70,7 @@ func (l *Ledger) checkReadable(ctx context.Context) error {
 	})
 }
 
-func (l *Ledger) closeReading() error {
-	l.readStmts.close()
-	return l.reads.Close()
-}
+func (l *Ledger) closeReading() error { return l.reads.close(readers) }
 
 // Records is Ledger.Records.
 func (r *Reading) Records(ctx context.Context, q settle.RecordQuery) (settle.RecordPage, error) {

@@ -299,15 +299,14 @@ func (l *Ledger) indexRecords(ctx context.Context, t *tx) error {
 
 // inTransaction runs a function in a transaction of the write connection, before the writer has begun to use it.
 func (l *Ledger) inTransaction(ctx context.Context, run func() error) error {
-	if _, err := l.writer.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	t := &tx{conn: l.writer.conn}
+	if err := t.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if err := run(); err != nil {
-		_, undone := l.writer.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		return errors.Join(err, undone)
+	if err := errors.Join(run(), ctx.Err()); err != nil {
+		return errors.Join(err, t.run("ROLLBACK"))
 	}
-	_, err := l.writer.conn.ExecContext(ctx, "COMMIT")
-	return err
+	return t.run("COMMIT")
 }
 
 // indexOld indexes settlements and their returns from their records.

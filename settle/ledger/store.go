@@ -3,13 +3,12 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -20,10 +19,7 @@ import (
 // databaseName is the database file in a data directory.
 const databaseName = "ledger.db"
 
-const (
-	busyTimeout = 10 * time.Second
-	readers     = 4 // reads at the same time
-)
+const busyTimeout = 10 * time.Second
 
 // open is the centre time of a posting that the centre has not acknowledged: later than any snapshot.
 const open int64 = 1<<63 - 1
@@ -40,11 +36,14 @@ func dsn(path string, options url.Values) string {
 	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: options.Encode()}).String()
 }
 
-// openWriter opens the one connection that writes.
+// durable are the options of a connection that writes.
+func durable() url.Values {
+	return url.Values{"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_txlock": {"immediate"}}
+}
+
+// openWriter opens one connection that writes, for what is not asked for at the counter.
 func openWriter(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", dsn(path, url.Values{
-		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_txlock": {"immediate"},
-	}))
+	db, err := sql.Open("sqlite3", dsn(path, durable()))
 	if err != nil {
 		return nil, err
 	}
@@ -52,103 +51,42 @@ func openWriter(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// openReaders opens the read-only pool: a connection for each read that may run, and one to prepare a statement on. A
-// read that meets a new query holds its own connection while it waits for the statement; without the spare one, all
-// of them could wait for each other.
-func openReaders(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}}))
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(readers + 1)
-	db.SetMaxIdleConns(readers + 1)
-	return db, nil
+// openReader opens a connection that only reads.
+func openReader(path string) (*conn, error) {
+	return connect(dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}}))
 }
 
-// preparer is a connection or pool that prepares statements.
-type preparer interface {
-	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-}
-
-// statements keeps every statement prepared once; queries are constants of this package, so it stays small. Safe for
-// concurrent use.
-type statements struct {
-	on    preparer
-	mu    sync.RWMutex
-	known map[string]*sql.Stmt
-}
-
-// compared is a parameter that a column is compared with.
-var compared = regexp.MustCompile(`([=<>] ?)\?`)
-
-// planOnce hides compared parameters from the planner behind a plus, which changes no value. It would otherwise look whether a
-// bound value lets a partial index be used, and for that parse and plan the statement anew each time it is run, which takes
-// many times as long as running it. Where a partial index is meant, the query says the constant itself.
-func planOnce(query string) string { return compared.ReplaceAllString(query, "$1+?") }
-
-func newStatements(on preparer) *statements {
-	return &statements{on: on, known: map[string]*sql.Stmt{}}
-}
-
-func (s *statements) get(query string) (*sql.Stmt, error) {
-	s.mu.RLock()
-	stmt := s.known[query]
-	s.mu.RUnlock()
-	if stmt != nil {
-		return stmt, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stmt = s.known[query]; stmt != nil {
-		return stmt, nil
-	}
-	// The statement outlives the request that needed it first, so it is not prepared under that request's context.
-	stmt, err := s.on.PrepareContext(context.Background(), planOnce(query)) //nolint:sqlclosecheck // kept until close
-	if err != nil {
-		return nil, err
-	}
-	s.known[query] = stmt
-	return stmt, nil
-}
-
-func (s *statements) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, stmt := range s.known {
-		_ = stmt.Close()
-	}
-	s.known = map[string]*sql.Stmt{}
-}
-
-// tx is one transaction, reading or writing, with prepared statements. Contexts are not passed down: a cancellable
-// context costs more than a statement, and no statement here runs long.
+// tx is one transaction, reading or writing.
 type tx struct {
 	ledger *Ledger
-	stmt   func(query string) (*sql.Stmt, error)
+	conn   *conn
 	batch  *batch // nil when reading
 	wrote  int    // statements so far that may have written
 }
 
 // prepared is a statement, which is kept for the next request.
-func (t *tx) prepared(query string) (*sql.Stmt, error) {
+func (t *tx) prepared(query string) (*statement, error) {
 	if !strings.HasPrefix(query, "SELECT") {
 		t.wrote++
 	}
-	return t.stmt(query)
+	return t.conn.prepared(query)
 }
 
-func (t *tx) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := t.prepared(query) //nolint:sqlclosecheck // kept for the next request
+func (t *tx) exec(query string, args ...any) (driver.Result, error) {
+	stmt, err := t.prepared(query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(context.Background(), args...)
+	return stmt.exec(args)
 }
 
 // run is exec where the result does not matter.
 func (t *tx) run(query string, args ...any) error {
-	_, err := t.exec(query, args...)
-	return err
+	stmt, err := t.prepared(query)
+	if err != nil {
+		return err
+	}
+	return stmt.run(args)
 }
 
 // insert is the row id of an INSERT.
@@ -162,30 +100,20 @@ func (t *tx) insert(query string, args ...any) (int64, error) {
 
 // get scans the one row of a query; sql.ErrNoRows where there is none.
 func (t *tx) get(query string, args []any, dest ...any) error {
-	stmt, err := t.prepared(query) //nolint:sqlclosecheck // kept for the next request
+	stmt, err := t.prepared(query)
 	if err != nil {
 		return err
 	}
-	return stmt.QueryRowContext(context.Background(), args...).Scan(dest...)
+	return stmt.get(args, dest)
 }
 
 // each calls visit for every row of a query. visit must not use the transaction: the rows are still open.
-func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) error) error) (err error) {
-	stmt, err := t.prepared(query) //nolint:sqlclosecheck // kept for the next request
+func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) error) error) error {
+	stmt, err := t.prepared(query)
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.QueryContext(context.Background(), args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := visit(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return stmt.each(args, visit)
 }
 
 // read runs a function over one consistent state of the database. Where it meets somebody of a large snapshot that has not
@@ -205,29 +133,16 @@ func (l *Ledger) read(ctx context.Context, run func(*tx) error) error {
 
 func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error) (err error) {
 	// The transaction itself must not die with ctx in the middle of a statement; ctx only bounds waiting for a turn.
-	select {
-	case l.turns <- struct{}{}:
-	case <-ctx.Done():
-		return storeError(ctx.Err())
-	}
-	defer func() { <-l.turns }()
-	conn, err := l.reads.Conn(ctx)
+	c, err := l.reads.take(ctx)
 	if err != nil {
 		return storeError(err)
 	}
-	defer func() { _ = conn.Close() }()
-	dbtx, err := conn.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
-	if err != nil {
+	defer l.reads.give(c)
+	t := &tx{ledger: l, conn: c}
+	if err := t.run("BEGIN"); err != nil {
 		return storeError(err)
 	}
-	defer func() { _ = dbtx.Rollback() }()
-	t := &tx{ledger: l, stmt: func(query string) (*sql.Stmt, error) {
-		stmt, err := l.readStmts.get(query)
-		if err != nil {
-			return nil, err
-		}
-		return dbtx.StmtContext(context.Background(), stmt), nil
-	}}
+	defer func() { _ = t.run("ROLLBACK") }() // nothing was written
 	err = storeError(run(t))
 	if isDamage(err) && l.writer != nil {
 		l.writer.fault.Store(&writeFault{err: err, final: true})

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -61,8 +60,7 @@ type batch struct {
 // may be run twice, and changes nothing but the transaction.
 type writer struct {
 	ledger *Ledger
-	conn   *sql.Conn
-	stmts  *statements
+	conn   *conn
 	queue  chan *request
 	late   chan *request // of the outbox
 	left   []*request    // of the outbox, taken and sent back by somebody at the counter
@@ -80,9 +78,9 @@ type writer struct {
 	wake      chan struct{}
 }
 
-func newWriter(l *Ledger, conn *sql.Conn) *writer {
+func newWriter(l *Ledger, c *conn) *writer {
 	return &writer{
-		ledger: l, conn: conn, stmts: newStatements(conn),
+		ledger: l, conn: c,
 		queue: make(chan *request, queueLength), late: make(chan *request, queueLength), slices: make(chan *request), ended: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 }
@@ -312,7 +310,7 @@ func (w *writer) transact(b *batch, l *load) error {
 // attempt runs the requests of a batch and commits what they wrote. apart gives each a savepoint; without, the first that
 // fails in the middle of its writing ends the attempt with errHalf.
 func (w *writer) attempt(b *batch, l *load, apart bool) error {
-	t := &tx{ledger: w.ledger, stmt: w.stmts.get, batch: b}
+	t := &tx{ledger: w.ledger, conn: w.conn, batch: b}
 	if err := t.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -452,14 +450,7 @@ func isStorage(err error) bool {
 }
 
 // rolledBack reports whether SQLite has ended the transaction by itself, as it does when the disk is full.
-func (w *writer) rolledBack() bool {
-	rolledBack := false
-	_ = w.conn.Raw(func(driver any) error {
-		rolledBack = driver.(*sqlite3.SQLiteConn).AutoCommit()
-		return nil
-	})
-	return rolledBack
-}
+func (w *writer) rolledBack() bool { return w.conn.driver.AutoCommit() }
 
 var errRolledBack = errors.New("the store rolled the transaction back")
 
@@ -476,7 +467,7 @@ func (w *writer) abandon() {
 	if w.rolledBack() {
 		return
 	}
-	if _, err := w.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+	if err := (&tx{conn: w.conn}).run("ROLLBACK"); err != nil {
 		w.ledger.log.Error("rollback failed", "error", err.Error())
 	}
 }
