@@ -24,6 +24,7 @@ const (
 	QuoteChanged            Code = "QUOTE_CHANGED"
 	IdempotencyConflict     Code = "IDEMPOTENCY_CONFLICT"
 	AlreadyReversed         Code = "ALREADY_REVERSED"
+	AlreadySettled          Code = "ALREADY_SETTLED"
 	RefundOver              Code = "REFUND_OVER"
 	RuleRefused             Code = "RULE_REFUSED"
 	BadRequest              Code = "BAD_REQUEST"
@@ -58,6 +59,9 @@ const (
 	EProxyTooManyCards   Reason = "E_PROXY_TOO_MANY_CARDS"
 	ETraceMissing        Reason = "E_TRACE_MISSING"
 	ETraceDuplicate      Reason = "E_TRACE_DUPLICATE"
+	ETraceCount          Reason = "E_TRACE_COUNT"
+	ETraceForm           Reason = "E_TRACE_FORM"
+	ETracePack           Reason = "E_TRACE_PACK"
 	ERxMissing           Reason = "E_RX_MISSING"
 	ERxPerson            Reason = "E_RX_PERSON"
 	EPharmacyMonthLimit  Reason = "E_PHARMACY_MONTH_LIMIT"
@@ -114,6 +118,8 @@ const (
 	KCap         Reason = "K_CAP"
 	KClass       Reason = "K_CLASS"
 	KBucket      Reason = "K_BUCKET"
+
+	KClassUnknown Reason = "K_CLASS_UNKNOWN"
 )
 
 // FieldFault is one bad field of a request.
@@ -128,6 +134,7 @@ type FieldFault struct {
 type Error struct {
 	Code    Code
 	Reason  Reason         // RULE_REFUSED: which rule
+	Case    Case           // where the code has another sentence; empty: its own
 	Fields  []FieldFault   // BAD_REQUEST: every bad field
 	Members map[string]any // further members of the problem document (limit, allowed, used, asked …)
 	Cause   error

@@ -44,7 +44,7 @@ func (c Citation) Text() string {
 }
 
 // Explain tells of every account that was tried what it had, what was taken, why it stopped and which rule said so,
-// and of every line that no account may pay, why. plan must be MakePlan's answer to bill under rules. Like the plan it
+// and of every line that no account may pay, why. The explanations of cash sum to the plan's cash. plan must be MakePlan's answer to bill under rules. Like the plan it
 // holds relatives' money; what a cashier may see of it is the caller's affair.
 func Explain(rules *Rules, bill *Bill, plan *Plan) []Explanation {
 	if plan.Refusal != "" {
@@ -58,8 +58,14 @@ func Explain(rules *Rules, bill *Bill, plan *Plan) []Explanation {
 	for i := range plan.Trials {
 		explained = append(explained, explainTrial(rules, bill, &plan.Trials[i]))
 	}
-	explained = append(explained, explainUnpayable(rules, bill, plan)...)
-	return append(explained, explainCash(bill, plan))
+	unpayable := UnpayableOf(rules, bill, plan)
+	for i := range unpayable {
+		explained = append(explained, unpayable[i].explain(rules))
+	}
+	if cash, some := explainCash(bill, plan, unpayable); some {
+		explained = append(explained, cash)
+	}
+	return explained
 }
 
 // Cite is where the value of a policy key comes from.
@@ -165,74 +171,28 @@ func trialReason(trial *Trial) (chinese, english string) {
 	return "可用的钱已用完。", "Its available money is used up."
 }
 
-// explainUnpayable names the lines of which no account may pay something, because of the class or of the bucket.
-func explainUnpayable(rules *Rules, bill *Bill, plan *Plan) (explained []Explanation) {
-	if bill.NoAccounts || bill.ThirdParty || plan.Cash == 0 {
-		return nil
+// explainCash is the last sentence: what the patient pays in cash beside the parts that no account may pay.
+func explainCash(bill *Bill, plan *Plan, unpayable []Unpayable) (e Explanation, some bool) {
+	rest := plan.Cash
+	for i := range unpayable {
+		rest -= unpayable[i].Amount
 	}
-	kinds := []scopeKind{scopeShared}
-	for _, pot := range rules.Own.PotOrder {
-		kinds = append(kinds, scopeOf(bill.Patient.ID, pot, bill.Patient.ID))
-	}
-	for i := range bill.Lines {
-		line := &bill.Lines[i]
-		covered := coveredBy(rules, line, kinds, bill.MedGroup)
-		var barred Fen
-		for b, amount := range line.Personal {
-			if covered&(1<<b) == 0 {
-				barred += amount
-			}
-		}
-		if barred > 0 {
-			explained = append(explained, unpayableLine(rules, bill.MedGroup, line, barred, covered == 0))
-		}
-	}
-	return explained
-}
-
-// coveredBy is the set of a line's buckets that any of the scopes covers.
-func coveredBy(rules *Rules, line *Line, kinds []scopeKind, group MedGroup) (covered uint8) {
-	for _, kind := range kinds {
-		scope := rules.Scope.of(kind)
-		covered |= rules.cover(kind, &scope, scope.bucketBits(), line, group)
-	}
-	return covered
-}
-
-func unpayableLine(rules *Rules, group MedGroup, line *Line, barred Fen, wholeClass bool) Explanation {
-	e := Explanation{Line: line.ID, Payable: barred, Reason: KBucket, Rule: "scope.default.full_ok"}
-	if wholeClass {
-		e.Reason, e.Rule = KClass, "scope.default.classes"
-	}
-	if group == Pharmacy && rules.Scope.Pharmacy.narrows(line.Class) == 0 {
-		e.Rule = "scope.pharmacy.classes"
-	}
-	if rule := rules.lineBarred(line); rule != "" {
-		e.Rule = rule
-	}
-	if slices.Contains(Excluded, line.Class) {
-		e.Reason, e.Rule = KClass, RuleExcluded
-	}
-	e.Source = rules.Cite(e.Rule)
-	sentence := ReasonSentences[e.Reason]
-	e.Chinese = fmt.Sprintf("第 %s 行有 %s 元须付现金：%s", line.ID, barred, sentence.Message)
-	e.English = fmt.Sprintf("%s yuan of line %s are cash: %s", barred, line.ID, sentence.English)
-	return e
-}
-
-// explainCash is the last sentence: what the patient pays in cash.
-func explainCash(bill *Bill, plan *Plan) Explanation {
-	e := Explanation{Payable: plan.Cash, Taken: plan.Cash, Rule: "cash"}
+	e = Explanation{Payable: rest, Taken: rest, Rule: "cash"}
 	switch {
 	case plan.Cash == 0:
 		e.Chinese, e.English = "无须付现金。", "No cash is due."
+	case rest == 0:
+		return e, false
 	case bill.NoAccounts:
 		e.Rule = "use_accounts"
-		e.Chinese = fmt.Sprintf("本单不使用个人账户，现金 %s 元。", plan.Cash)
-		e.English = fmt.Sprintf("The till asked that no account pays; %s yuan are cash.", plan.Cash)
+		e.Chinese = fmt.Sprintf("本单不使用个人账户，现金 %s 元。", rest)
+		e.English = fmt.Sprintf("The till asked that no account pays; %s yuan are cash.", rest)
+	case len(plan.Pays) == 0:
+		e.Chinese = fmt.Sprintf("没有账户支付，%s 元付现金。", rest)
+		e.English = fmt.Sprintf("No account paid; %s yuan are cash.", rest)
 	default:
-		e.Chinese = fmt.Sprintf("账户支付后余下 %s 元付现金。", plan.Cash)
-		e.English = fmt.Sprintf("%s yuan that no account covered are cash.", plan.Cash)
+		e.Chinese = fmt.Sprintf("账户支付后余下 %s 元付现金。", rest)
+		e.English = fmt.Sprintf("%s yuan that no account covered are cash.", rest)
 	}
-	return e
+	return e, true
 }

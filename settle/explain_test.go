@@ -14,6 +14,8 @@ func TestExplain(t *testing.T) {
 	bill.Accounts[2].Status = StatusDeceased
 	bill.Bindings[2].Relation = "cousin"
 	bill.Lines = append(bill.Lines, Line{ID: "X", Class: "food", Total: 70, Personal: [BucketCount]Fen{OwnExpense: 70}})
+	bill.Lines = append(bill.Lines, Line{ID: "Y", Class: "drgu_a", Total: 9, Personal: [BucketCount]Fen{Coinsurance: 9}})
+	barred := bill.Lines[0].Personal[OwnExpense]
 	plan := MakePlan(rules, bill)
 	type short struct {
 		account PersonID
@@ -29,7 +31,8 @@ func TestExplain(t *testing.T) {
 		{"G0", "", KZero, "share_from", 200},
 		{"", "L0", KBucket, "scope.default.full_ok", 0},
 		{"", "X", KClass, RuleExcluded, 0},
-		{"", "", "", "cash", plan.Cash},
+		{"", "Y", KClassUnknown, "scope.default.classes", 0},
+		{"", "", "", "cash", plan.Cash - 70 - 9 - barred},
 	}
 	got := Explain(rules, bill, &plan)
 	if len(got) != len(want) {
@@ -42,6 +45,18 @@ func TestExplain(t *testing.T) {
 		if e.Chinese == "" || e.English == "" {
 			t.Errorf("explanation %d has no sentence", i)
 		}
+	}
+	var cash Fen
+	for _, e := range got {
+		if e.Account == "" {
+			cash += e.Payable
+		}
+	}
+	if cash != plan.Cash {
+		t.Errorf("the explanations of cash sum to %s, the cash is %s", cash, plan.Cash)
+	}
+	if unknown := got[6]; !strings.Contains(unknown.Chinese, "drgu_a") || !strings.Contains(unknown.English, "drgu_a") {
+		t.Errorf("an unknown class is explained as %q", unknown.Chinese)
 	}
 	if text := got[2].Source.Text(); text != "依据：某指南" {
 		t.Errorf("the citation reads %q", text)
@@ -67,5 +82,21 @@ func TestLawsHaveCitations(t *testing.T) {
 		if c := DefaultRules().Cite(rule); len(c.Titles) == 0 {
 			t.Errorf("%s has no citation", rule)
 		}
+	}
+}
+
+// Goods that no account may pay are explained once, and nothing is said to be left over of what accounts paid.
+func TestExplainUnpayableOnly(t *testing.T) {
+	rules, bill := DefaultRules(), benchBill(1, 2)
+	bill.Lines = []Line{{ID: "X", Class: "food", Total: 70, Personal: [BucketCount]Fen{OwnExpense: 70}}}
+	plan := MakePlan(rules, bill)
+	var said []string
+	for _, e := range Explain(rules, bill, &plan) {
+		if e.Account == "" {
+			said = append(said, e.Chinese)
+		}
+	}
+	if len(said) != 1 || said[0] != "第 X 行有 0.70 元须付现金：这类商品不能用个人账户支付。" {
+		t.Errorf("the cash is explained as %q", said)
 	}
 }

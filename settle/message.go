@@ -1,5 +1,7 @@
 package settle
 
+import "errors"
+
 // Sentence is what people read about a code or a reason: Chinese for the cashier, what to do next, English for the
 // integrator.
 type Sentence struct {
@@ -27,6 +29,7 @@ var Sentences = map[Code]Sentence{
 	OfflineLimit:            {"已达到脱机结算限额。", "请恢复联网后再结算，或按自费收款。", "An offline limit is met; members limit, allowed, used and asked name it.", 409, true},
 	QuoteChanged:            {"试算之后账户或账单有变化，没有扣款。", "请看新的分摊结果，向患者说明后再确认。", "Something the quote depended on has changed; the new split is attached.", 409, false},
 	IdempotencyConflict:     {"这个单号已经用于另一张单。", "请收银系统换一个新单号；不要改动已提交的单。", "The id was used before with other content; member field names the difference.", 409, false},
+	AlreadySettled:          {"这张单已经结算。", "不要重复收款；另外一笔买卖请用新单号。", "The sale is already settled.", 409, false},
 	AlreadyReversed:         {"这笔结算已经撤销。", "无需再撤；请核对单号。", "The settlement is already reversed.", 409, false},
 	RefundOver:              {"退货数量超过卖出的数量。", "请核对退货的商品和数量。", "More comes back than was sold.", 409, false},
 	RuleRefused:             {"按医保规定不能结算。", "请看具体原因。", "A rule refuses this; member reason says which.", 422, false},
@@ -59,6 +62,9 @@ var ReasonSentences = map[Reason]Sentence{
 	EProxyTooManyCards:   {Message: "同一受托人本次出示的卡太多。", Hint: "请核实情况，必要时向医保部门报告。", English: "The agent presented too many cards in one visit."},
 	ETraceMissing:        {Message: "有药品没有追溯码，不能医保结算。", Hint: "请扫描每一盒药的追溯码。", English: "A trace code is missing."},
 	ETraceDuplicate:      {Message: "追溯码重复：这盒药已经扫过或卖过。", Hint: "请核对实物；同一追溯码不能卖两次。", English: "A trace code was used twice."},
+	ETraceCount:          {Message: "追溯码的个数与盒数不符：多扫了，或把别的商品扫了进来。", Hint: "一盒药扫一个追溯码；拆零销售请勾选拆零并填每盒数量。", English: "There are more trace codes than packs."},
+	ETraceForm:           {Message: "追溯码格式不对，不是药品追溯码。", Hint: "请扫药盒上的药品追溯码，不要扫商品条码，也不要手工编造。", English: "A trace code does not have the form of a drug trace code."},
+	ETracePack:           {Message: "这盒药拆零卖出的数量将超过一整盒。", Hint: "请核对数量和每盒数量；这盒卖完后请开新的一盒并扫新的追溯码。", English: "More would be sold out of an opened pack than is left in it."},
 	ERxMissing:           {Message: "处方药缺少处方。", Hint: "请登记处方号、医师和机构。", English: "A prescription is required."},
 	ERxPerson:            {Message: "处方上的患者与结算的患者不是同一人。", Hint: "请使用患者本人的处方。", English: "The prescription is for another person."},
 	EPharmacyMonthLimit:  {Message: "患者本月药店购药已超限额，医保卡在药店暂停使用。", Hint: "请患者到医疗机构就诊，或下月再来。", English: "The card is suspended at pharmacies this month."},
@@ -116,9 +122,12 @@ var ReasonSentences = map[Reason]Sentence{
 	KCap:         {Message: "已达到共济限额。", Hint: "", English: "A cap is used up."},
 	KClass:       {Message: "这类商品不能用个人账户支付。", Hint: "", English: "The class is not payable from an account."},
 	KBucket:      {Message: "这部分费用不能用个人账户支付。", Hint: "", English: "The part is not payable from an account."},
+
+	KClassUnknown: {Message: "本地区政策里没有这种商品类别，不能用个人账户支付，请核对商品资料。", Hint: "", English: "The policy knows no such class of goods, so no account pays it; check the till's list of goods."},
 }
 
-// SentenceOf is what people read about an error: the reason's sentence where a rule refused, else the code's.
+// SentenceOf is what people read about an error: the case's sentence where it has one, the reason's where a rule refused, else
+// the code's.
 func SentenceOf(err error) Sentence {
 	code := CodeOf(err)
 	sentence := Sentences[code]
@@ -129,6 +138,10 @@ func SentenceOf(err error) Sentence {
 				sentence.Hint = s.Hint
 			}
 		}
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.tell(sentence)
 	}
 	return sentence
 }

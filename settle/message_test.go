@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -88,5 +89,28 @@ func TestErrorIsComparesCodesThroughWrapping(t *testing.T) {
 	}
 	if s := SentenceOf(Refused(ETraceMissing)); s.Message != ReasonSentences[ETraceMissing].Message || s.Status != 422 {
 		t.Errorf("a rule's refusal speaks as %+v", s)
+	}
+}
+
+// TestEveryCaseHasItsSentence: each case speaks Chinese and English, and says with members what its sentence leaves open.
+func TestEveryCaseHasItsSentence(t *testing.T) {
+	cases := constantsOf(t, "case.go", "Case")
+	if len(cases) == 0 || len(cases) != len(CaseSentences) {
+		t.Errorf("%d cases, %d sentences", len(cases), len(CaseSentences))
+	}
+	for _, name := range cases {
+		s, known := CaseSentences[Case(name)]
+		if !known || s.Hint == "" || s.Status != 0 {
+			t.Errorf("case %s has no whole entry", name)
+		}
+		checkSentence(t, name, s)
+	}
+	at := time.Date(2026, 11, 22, 2, 3, 4, 0, time.UTC)
+	said := SentenceOf(NewError(AlreadySettled, nil).In(CaseSaleSettled).Naming("s1", "20261122-000001", "C1-1", at))
+	if want := "单号 C1-1 已于 2026-11-22 10:03 结算：结算号 s1，凭条号 20261122-000001。"; said.Message != want || said.Status != 409 {
+		t.Errorf("it says %q with %d, want %q", said.Message, said.Status, want)
+	}
+	if said := SentenceOf(NewError(CardAbsent, nil)); said.Message != Sentences[CardAbsent].Message {
+		t.Errorf("a code without a case says %q", said.Message)
 	}
 }

@@ -3,7 +3,6 @@ package settle
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -50,8 +49,8 @@ func refuse(rules *Rules, bill *Bill) (Reason, string) {
 	case proxy && !containsAll(bill.Presenter.Documents, rules.Proxy.ExtraDocs):
 		return EProxyDocs, "proxy.extra_docs"
 	}
-	if reason, rule := rules.Trace.check(bill.Day, bill.Lines); reason != "" {
-		return reason, rule
+	if fault := rules.Trace.Fault(bill.Day, bill.Lines); fault.Reason != "" {
+		return fault.Reason, fault.Rule
 	}
 	if bill.MedGroup != Pharmacy {
 		return "", ""
@@ -80,55 +79,6 @@ func containsAll(have, want []string) bool {
 		}
 	}
 	return true
-}
-
-// check finds whether a line's trace codes are missing or already met (SEMANTICS 5.1, 5), and the rule that says so.
-func (t *TraceRules) check(day Date, lines []Line) (reason Reason, rule string) {
-	switch reason, _ = t.Fault(day, lines); reason {
-	case ETraceMissing:
-		rule = "trace.required_from"
-	case ETraceDuplicate:
-		rule = "trace.reject_duplicate"
-	}
-	return reason, rule
-}
-
-// Fault finds the first line whose trace codes are missing or already met in the bill, by its id.
-func (t *TraceRules) Fault(day Date, lines []Line) (reason Reason, line string) {
-	if day < t.RequiredFrom {
-		return "", ""
-	}
-	met := make(map[string]struct{}, len(lines))
-	for i := range lines {
-		line := &lines[i]
-		if line.NoCode || !slices.Contains(t.Classes, line.Class) {
-			continue
-		}
-		if len(line.TraceCodes) == 0 || !line.SplitPack && len(line.TraceCodes) < wholePacks(line.Quantity) {
-			return ETraceMissing, line.ID
-		}
-		for _, code := range line.TraceCodes {
-			if _, again := met[code]; again && t.RejectDuplicate {
-				return ETraceDuplicate, line.ID
-			}
-			met[code] = struct{}{}
-		}
-	}
-	return "", ""
-}
-
-// wholePacks is how many packs a quantity in whole numbers is: each has a code of its own. A quantity that is none, or is not
-// told, counts as one pack, which may be the part of one.
-func wholePacks(quantity string) int {
-	if quantity == "" {
-		return 1
-	}
-	whole, parts, _ := strings.Cut(quantity, ".")
-	n, err := strconv.Atoi(whole)
-	if err != nil || strings.Trim(parts, "0") != "" {
-		return 1
-	}
-	return n
 }
 
 // planner is a bill on its way to being split.

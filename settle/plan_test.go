@@ -374,7 +374,7 @@ func benchBill(lines, givers int) *Bill {
 		Accounts: []Account{{ID: "P", Name: "P", Area: "430100", Status: StatusNormal, Balance: 1000}},
 	}
 	for i := range lines {
-		line := Line{ID: fmt.Sprintf("L%d", i), Class: "drug_b", Fund: 500, TraceCodes: []string{fmt.Sprintf("T%d", i)}}
+		line := Line{ID: fmt.Sprintf("L%d", i), Class: "drug_b", Fund: 500, TraceCodes: []string{fmt.Sprintf("%020d", i)}}
 		line.Personal = [BucketCount]Fen{300, 700, 200, 100, 100, 100}
 		line.Total = line.Fund + line.PersonalSum()
 		bill.Lines = append(bill.Lines, line)

@@ -389,16 +389,6 @@ type ProxyRules struct {
 	RecordFields []string `rule:"record_fields"`
 }
 
-// TraceRules are the rules of drug trace codes (药品追溯码).
-type TraceRules struct {
-	RequiredFrom    Date     `rule:"required_from"`
-	FullFrom        Date     `rule:"full_from"` // from then on for sales paid in cash too
-	OnSlip          bool     `rule:"on_slip"`
-	NoCodeList      bool     `rule:"no_code_list"`
-	Classes         []string `rule:"classes"`
-	RejectDuplicate bool     `rule:"reject_duplicate"`
-}
-
 // RxRules are the rules of prescriptions.
 type RxRules struct {
 	Required    bool     `rule:"required"`
@@ -552,7 +542,7 @@ func DefaultRules() *Rules {
 		},
 		Trace: TraceRules{
 			RequiredFrom: 20250701, FullFrom: 20260101, OnSlip: true, NoCodeList: true,
-			Classes: []string{"drug_a", "drug_b", "drug_out"}, RejectDuplicate: true,
+			Classes: []string{"drug_a", "drug_b", "drug_out"}, RejectDuplicate: true, CodeForms: []string{"n20"},
 		},
 		Rx:          RxRules{Required: true, EOnlyFrom: 20250101, EOnlyGroups: []string{"dual_channel"}},
 		Refund:      RefundRules{Mode: RefundCancelResettle, ClosedPot: "prior"},

@@ -56,6 +56,8 @@ type Line struct {
 	TraceCodes []string         `json:"trace_codes,omitempty"`
 	NoCode     bool             `json:"no_code,omitempty"` // stock on the no-code list
 	SplitPack  bool             `json:"split_pack,omitempty"`
+	// UnitsPerPack is how many units of Quantity one pack holds, as decimal text; empty: Quantity counts packs.
+	UnitsPerPack string `json:"units_per_pack,omitempty"`
 
 	Batch        string `json:"batch,omitempty"`
 	MadeOn       Date   `json:"made_on,omitempty"`

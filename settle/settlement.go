@@ -84,6 +84,7 @@ type Settlement struct {
 	Refunded  Figures        `json:"refunded"`
 	Postings  []Posting      `json:"postings"` // of the settlement itself
 	Skipped   []SkippedParty `json:"skipped"`
+	Unpayable []Unpayable    `json:"unpayable,omitempty"` // what of the cash no account may pay
 	Plan      Plan           `json:"plan"`
 	Policy    PolicyRef      `json:"policy"`
 	LedgerAge time.Duration  `json:"ledger_age"`
@@ -132,6 +133,7 @@ type Quote struct {
 	Plan      Plan
 	Postings  []Posting
 	Skipped   []SkippedParty
+	Unpayable []Unpayable // what of the cash no account may pay
 	Policy    PolicyRef
 	LedgerAge time.Duration
 	Offline   bool

@@ -273,9 +273,9 @@ func TestWhateverTheTillMayWriteCanBeReported(t *testing.T) {
 		Prescription: session.PrescriptionRequest{Number: digits(session.MaxPrescription), Doctor: long(50), Institution: long(200)},
 		Lines: []session.LineRequest{{
 			ID: digits(session.MaxLineID), Code: digits(50), ShopCode: digits(50), Name: long(200), Class: "drug_a", Quantity: "99999.9999",
-			UnitPrice: "0.123456", Total: "12345.59", TraceCodes: []string{digits(30)}, SplitPack: true, Batch: long(50),
-			Manufacturer: long(200), Unit: long(session.MaxUnit), Spec: long(200), DoctorCode: digits(30), DeptCode: digits(30), Approval: "1",
-		}},
+			UnitPrice: "0.123456", Total: "12345.59", TraceCodes: []string{digits(20)}, SplitPack: true, UnitsPerPack: "100000",
+			Batch: long(50), Manufacturer: long(200), Unit: long(session.MaxUnit), Spec: long(200), DoctorCode: digits(30), DeptCode: digits(30), Approval: "1",
+		}, {ID: "2", Code: "C", Name: "a", Class: "device_reg", Quantity: "1", UnitPrice: "0.5", Total: "0.50", TraceCodes: []string{digits(30)}}},
 	}
 	barest := session.SaleRequest{
 		SaleID: "B", Terminal: "c", MedType: "41", Operator: session.OperatorRequest{ID: "1"},

@@ -44,6 +44,16 @@ type SkippedAnswer struct {
 	Message  string        `json:"message" doc:"Chinese"`
 }
 
+// CashLineAnswer is a part of a line that is cash because no account may pay it.
+type CashLineAnswer struct {
+	Line    string        `json:"line"`
+	Class   string        `json:"class"`
+	Amount  Yuan          `json:"amount"`
+	Reason  settle.Reason `json:"reason" doc:"K_CLASS, K_CLASS_UNKNOWN where the policy knows no such class, or K_BUCKET"`
+	Message string        `json:"message" doc:"Chinese, for the cashier"`
+	English string        `json:"english"`
+}
+
 // PolicyAnswer names the policy that decided.
 type PolicyAnswer struct {
 	ID      string `json:"id"`
@@ -52,19 +62,20 @@ type PolicyAnswer struct {
 
 // SplitAnswer is who pays what. fund_paid + own_paid + shared_paid + cash_due = total.
 type SplitAnswer struct {
-	Total      Yuan            `json:"total"`
-	FundPaid   Yuan            `json:"fund_paid"`
-	SelfPaid   Yuan            `json:"self_paid" doc:"The personal share: own, shared and cash"`
-	OwnPaid    Yuan            `json:"own_paid"`
-	SharedPaid Yuan            `json:"shared_paid"`
-	CashDue    Yuan            `json:"cash_due"`
-	Postings   []PostingAnswer `json:"postings"`
-	Skipped    []SkippedAnswer `json:"skipped"`
-	Policy     PolicyAnswer    `json:"policy"`
-	LedgerAgeS int64           `json:"ledger_age_s" doc:"Age of the patient's cached accounts in seconds"`
-	Offline    bool            `json:"offline"`
-	AtRisk     Yuan            `json:"at_risk" doc:"Account money settled without the centre"`
-	Hint       string          `json:"hint,omitempty"`
+	Total      Yuan             `json:"total"`
+	FundPaid   Yuan             `json:"fund_paid"`
+	SelfPaid   Yuan             `json:"self_paid" doc:"The personal share: own, shared and cash"`
+	OwnPaid    Yuan             `json:"own_paid"`
+	SharedPaid Yuan             `json:"shared_paid"`
+	CashDue    Yuan             `json:"cash_due"`
+	Postings   []PostingAnswer  `json:"postings"`
+	Skipped    []SkippedAnswer  `json:"skipped"`
+	Unpayable  []CashLineAnswer `json:"unpayable" doc:"What of cash_due no account may pay, by line"`
+	Policy     PolicyAnswer     `json:"policy"`
+	LedgerAgeS int64            `json:"ledger_age_s" doc:"Age of the patient's cached accounts in seconds"`
+	Offline    bool             `json:"offline"`
+	AtRisk     Yuan             `json:"at_risk" doc:"Account money settled without the centre"`
+	Hint       string           `json:"hint,omitempty"`
 }
 
 // QuoteAnswer is what a settlement would do now.
@@ -134,11 +145,16 @@ type ReturnedLineAnswer struct {
 	Quantity string `json:"quantity"`
 }
 
-func splitAnswer(f settle.Figures, postings []settle.Posting, skipped []settle.SkippedParty, plan *settle.Plan) SplitAnswer {
+func splitAnswer(f settle.Figures, postings []settle.Posting, skipped []settle.SkippedParty, unpayable []settle.Unpayable, plan *settle.Plan) SplitAnswer {
 	answer := SplitAnswer{
 		Total: yuan(f.Total), FundPaid: yuan(f.Fund), SelfPaid: yuan(f.Self()), OwnPaid: yuan(f.Own), SharedPaid: yuan(f.Shared),
 		CashDue: yuan(f.Cash), Postings: postingAnswers(postings, plan), Skipped: make([]SkippedAnswer, len(skipped)),
-		Hint: plan.Hint,
+		Unpayable: make([]CashLineAnswer, len(unpayable)), Hint: plan.Hint,
+	}
+	for i := range unpayable {
+		u := &unpayable[i]
+		answer.Unpayable[i] = CashLineAnswer{Line: u.Line, Class: u.Class, Amount: yuan(u.Amount), Reason: u.Reason}
+		answer.Unpayable[i].Message, answer.Unpayable[i].English = u.Sentences()
 	}
 	for i, skip := range skipped {
 		answer.Skipped[i] = SkippedAnswer{
@@ -193,7 +209,7 @@ func why(p *settle.Posting, plan *settle.Plan) string {
 }
 
 func quoteAnswer(q *settle.Quote) QuoteAnswer {
-	answer := QuoteAnswer{SplitAnswer: splitAnswer(q.Figures, q.Postings, q.Skipped, &q.Plan), Digest: q.Digest}
+	answer := QuoteAnswer{SplitAnswer: splitAnswer(q.Figures, q.Postings, q.Skipped, q.Unpayable, &q.Plan), Digest: q.Digest}
 	answer.Policy, answer.LedgerAgeS = PolicyAnswer(q.Policy), int64(q.LedgerAge.Seconds())
 	answer.Offline, answer.AtRisk = q.Offline, yuan(q.AtRisk)
 	return answer
@@ -203,7 +219,7 @@ func settlementAnswer(x *settle.Settlement) SettlementAnswer {
 	answer := SettlementAnswer{
 		SettlementID: x.ID, SaleID: x.Sale.ID, State: x.State(), Report: string(reportOf(x.Report)), At: x.At.In(settle.Beijing), Day: x.Day.String(),
 		POS: x.Sale.POS, Terminal: x.Sale.Terminal, Operator: x.Sale.Operator.ID, MedType: x.Sale.MedType, Holder: x.Presence.MaskedHolder,
-		SplitAnswer: splitAnswer(x.Standing(), x.Postings, x.Skipped, &x.Plan), Lines: linesOf(x), ReceiptNo: x.ReceiptNo, Digest: x.Digest,
+		SplitAnswer: splitAnswer(x.Standing(), x.Postings, x.Skipped, x.Unpayable, &x.Plan), Lines: linesOf(x), ReceiptNo: x.ReceiptNo, Digest: x.Digest,
 		Returned: returnedAnswer(&x.Refunded),
 	}
 	answer.adjusted(x)

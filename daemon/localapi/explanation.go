@@ -35,9 +35,9 @@ type TrialAnswer struct {
 	RuleAnswer
 }
 
-// UnpayableAnswer is a part of the bill that no account may pay, or the cash as a whole.
+// UnpayableAnswer is a part of the bill that no account may pay, or the rest of the cash.
 type UnpayableAnswer struct {
-	Line    string        `json:"line,omitempty" doc:"Left out: the cash of the whole bill"`
+	Line    string        `json:"line,omitempty" doc:"Left out: the rest of the cash"`
 	Amount  Yuan          `json:"amount"`
 	Reason  settle.Reason `json:"reason,omitempty"`
 	Message string        `json:"message" doc:"Chinese"`
@@ -50,7 +50,7 @@ type ExplanationAnswer struct {
 	SettlementID string            `json:"settlement_id,omitempty" doc:"Left out: of a quote"`
 	Policy       PolicyAnswer      `json:"policy"`
 	Trials       []TrialAnswer     `json:"trials"`
-	Cash         []UnpayableAnswer `json:"cash" doc:"The lines that no account may pay, then the cash as a whole"`
+	Cash         []UnpayableAnswer `json:"cash" doc:"The parts that no account may pay, by line, then the rest; they sum to the cash of the sale"`
 	CashDue      Yuan              `json:"cash_due"`
 	Adjustments  []AdjustedAnswer  `json:"adjustments,omitempty" doc:"What changed of the split after the sale, oldest first"`
 }

@@ -270,7 +270,7 @@ func TestReceipt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{Venue.Name, "家庭共济支付", "81S1", "B20260101", "共济人1（子女）李", "王*", receipt.ReceiptNo, "12393"} {
+		for _, want := range []string{Venue.Name, "家庭共济支付", TraceCode("S1"), "B20260101", "共济人1（子女）李", "王*", receipt.ReceiptNo, "12393"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("slip lacks %q:\n%s", want, text)
 			}

@@ -78,7 +78,7 @@ func TestMissingSplit(t *testing.T) {
 	} {
 		request := sale("S-"+class, "1.00")
 		request.Patient = session.PatientRequest{}
-		request.Lines[0].Class, request.Lines[0].TraceCodes = class, []string{"T" + strings.ReplaceAll(class, "_", "")}
+		request.Lines[0].Class, request.Lines[0].TraceCodes = class, []string{TraceCode(class)}
 		got := r.mustSettle(request)
 		if got.Sale.Lines[0].Personal[bucket] != 100 || got.Sale.Lines[0].PersonalSum() != 100 {
 			t.Errorf("%s: %v", class, got.Sale.Lines[0].Personal)

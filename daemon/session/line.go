@@ -45,9 +45,17 @@ func (f *faults) line(at string, r *LineRequest) settle.Line {
 	f.text(at+"exp_content", r.ExpContent, 4000, false)
 	f.text(at+"rx_group", r.RxGroup, 32, false)
 	f.traceCodes(at+"trace_codes", r.TraceCodes)
+	if r.NoCode && len(r.TraceCodes) > 0 {
+		f.add(at+"no_code", "登记为无码的商品不能再带追溯码。", "must be false where there are trace codes")
+	}
+	if r.UnitsPerPack != "" {
+		if _, err := settle.ParseQuantity(r.UnitsPerPack); err != nil {
+			f.add(at+"units_per_pack", "每盒数量须大于 0，最多 4 位小数。", err.Error())
+		}
+	}
 	line := settle.Line{
 		ID: r.ID, Code: r.Code, ShopCode: r.ShopCode, Name: r.Name, Class: r.Class, Quantity: r.Quantity, UnitPrice: r.UnitPrice,
-		TraceCodes: r.TraceCodes, NoCode: r.NoCode, SplitPack: r.SplitPack, Batch: r.Batch, Manufacturer: r.Manufacturer,
+		TraceCodes: r.TraceCodes, NoCode: r.NoCode, SplitPack: r.SplitPack, UnitsPerPack: r.UnitsPerPack, Batch: r.Batch, Manufacturer: r.Manufacturer,
 		Unit: r.Unit, Spec: r.Spec, DeptCode: r.DeptCode, DoctorCode: r.DoctorCode, Approval: r.Approval, ExpContent: r.ExpContent,
 		Rx: r.Rx, RxGroup: r.RxGroup, MadeOn: f.date(at+"made_on", r.MadeOn), ExpiresOn: f.date(at+"expires_on", r.ExpiresOn),
 	}

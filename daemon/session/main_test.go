@@ -85,7 +85,7 @@ func sale(id, amount string) session.SettleRequest {
 		Patient: session.PatientRequest{IDNumber: Patient.IDNumber, Name: Patient.Name},
 		Lines: []session.LineRequest{{
 			ID: "1", Code: "XA01", Name: "阿莫西林胶囊", Class: "drug_a", Quantity: "1", UnitPrice: amount, Total: amount,
-			TraceCodes: []string{"81" + id},
+			TraceCodes: []string{TraceCode(id)},
 		}},
 	}}
 }

@@ -39,11 +39,12 @@ type LineRequest struct {
 	Total     string        `json:"total" maxLength:"16" doc:"Yuan, two decimals; quantity × unit_price within 0.01" example:"25.00"`
 	Split     *SplitRequest `json:"split,omitempty" doc:"Left out: an in-catalogue line is all coinsurance, any other all own_expense"`
 
-	TraceCodes []string `json:"trace_codes,omitempty" maxItems:"500" doc:"Drug trace codes (药品追溯码), one for each pack"`
-	NoCode     bool     `json:"no_code,omitempty" doc:"Stock on the no-code list"`
-	SplitPack  bool     `json:"split_pack,omitempty" doc:"An opened pack is sold in parts (拆零)"`
-	Rx         bool     `json:"rx,omitempty" doc:"Prescription goods: sold on a prescription only"`
-	RxGroup    string   `json:"rx_group,omitempty" maxLength:"32" doc:"Group that may need an electronic prescription" example:"dual_channel"`
+	TraceCodes   []string `json:"trace_codes,omitempty" maxItems:"500" doc:"Drug trace codes (药品追溯码), one for each pack"`
+	NoCode       bool     `json:"no_code,omitempty" doc:"Stock on the no-code list"`
+	SplitPack    bool     `json:"split_pack,omitempty" doc:"An opened pack is sold in parts (拆零); never more than a pack out of one code"`
+	UnitsPerPack string   `json:"units_per_pack,omitempty" maxLength:"16" doc:"How many units of quantity one pack holds, where quantity counts tablets; left out: quantity counts packs" example:"24"`
+	Rx           bool     `json:"rx,omitempty" doc:"Prescription goods: sold on a prescription only"`
+	RxGroup      string   `json:"rx_group,omitempty" maxLength:"32" doc:"Group that may need an electronic prescription" example:"dual_channel"`
 
 	Batch        string `json:"batch,omitempty" maxLength:"50"`
 	MadeOn       string `json:"made_on,omitempty" maxLength:"10" doc:"YYYY-MM-DD"`

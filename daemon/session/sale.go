@@ -10,11 +10,15 @@ import (
 
 // Quote plans a sale for what the patient shows, which is a card, a 医保码 or an identity card, and changes nothing. BAD_REQUEST, the codes of the card,
 // PERSON_CARD_MISMATCH, PERSON_UNKNOWN, READER_DOWN, what the ledger refuses, and where the centre is asked in line
-// UPSTREAM_REFUSED (member centre_message).
+// UPSTREAM_REFUSED (member centre_message). A sale id that is settled is answered before everything else: ALREADY_SETTLED with the
+// settlement that stands.
 func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error) {
 	var f faults
 	p := r.parse(&f)
 	if err := f.err(); err != nil {
+		return settle.Quote{}, err
+	}
+	if err := s.unsettled(ctx, r.POS, r.SaleID); err != nil {
 		return settle.Quote{}, err
 	}
 	who, err := s.patient(ctx, p)
@@ -33,6 +37,18 @@ func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error
 	}
 	s.metrics.count(err)
 	return quote, refusal(err)
+}
+
+// unsettled refuses to plan a sale again that the till has settled.
+func (s *Session) unsettled(ctx context.Context, pos, saleID string) error {
+	stored, err := s.o.Ledger.SettlementBySale(ctx, pos, saleID)
+	switch {
+	case err == nil && stored.Sale.POS == pos:
+		return settle.SettledBefore(&stored)
+	case err != nil && !isCode(err, settle.NotFound):
+		return refusal(err)
+	}
+	return nil
 }
 
 // Settle settles a sale for what the patient shows; replayed is true where the sale id was settled before with the same
@@ -102,7 +118,7 @@ func (s *Session) repeat(ctx context.Context, p parsedSale, stored settle.Settle
 		person, err := s.o.Ledger.PersonByNumber(ctx, s.o.Ledger.Index(kindNumber, p.claimed.Number.Reveal()))
 		switch {
 		case isCode(err, settle.PersonUnknown):
-			return settle.Settlement{}, false, settle.NewError(settle.IdempotencyConflict, nil).With("field", "patient")
+			return settle.Settlement{}, false, settle.OtherSale("patient", &stored)
 		case err != nil:
 			return settle.Settlement{}, false, refusal(err)
 		}

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -250,13 +251,23 @@ func TestRepeatNeedsNoCard(t *testing.T) {
 		request := sale("S1", "120.00")
 		change(&request)
 		_, _, err := r.Settle(context.Background(), request)
-		if e := wantCode(t, err, settle.IdempotencyConflict); e.Members["field"] != trimmed(field) {
+		e := wantCode(t, err, settle.IdempotencyConflict)
+		if e.Members["field"] != trimmed(field) {
 			t.Errorf("conflict names %v, want %s", e.Members["field"], field)
 		}
+		if said := settle.SentenceOf(e).Message; !strings.Contains(said, first.ID) {
+			t.Errorf("%s: the conflict says %q", field, said)
+		}
+	}
+	_, err := r.Quote(context.Background(), sale("S1", "120.00").SaleRequest)
+	e := wantCode(t, err, settle.AlreadySettled)
+	said := settle.SentenceOf(e).Message
+	if !strings.Contains(said, first.ID) || !strings.Contains(said, first.At.In(settle.Beijing).Format("2006-01-02 15:04")) {
+		t.Errorf("a quote of what is settled says %q", said)
 	}
 	other := sale("S1", "120.00")
 	other.POS = "another till"
-	_, _, err := r.Settle(context.Background(), other)
+	_, _, err = r.Settle(context.Background(), other)
 	wantCode(t, err, settle.CardAbsent) // an id of another till is another sale
 }
 

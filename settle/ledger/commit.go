@@ -40,7 +40,7 @@ func (t *tx) settle(order *settle.SettleOrder) (settle.Settlement, bool, error) 
 		asked := stored.Sale
 		asked.Lines = stored.AskedLines()
 		if field := firstDifference(asked, order.Sale); field != "" {
-			return settle.Settlement{}, false, conflict(field)
+			return settle.Settlement{}, false, settle.OtherSale(field, &stored)
 		}
 		return stored, true, nil
 	case settle.CodeOf(err) != settle.NotFound:
@@ -85,7 +85,7 @@ func (t *tx) settleNew(order *settle.SettleOrder) (settle.Settlement, error) {
 	settlement := settle.Settlement{
 		ID: newID(f.at), ReceiptNo: receipt, Sale: order.Sale, Presence: order.Presence, At: f.at, Day: f.bill.Day,
 		Shop: settle.ShopSettled, Report: settle.ReportPending, Figures: quote.Figures, Postings: quote.Postings,
-		Skipped: quote.Skipped, Plan: quote.Plan, Policy: f.policy, LedgerAge: f.age, Offline: order.Offline,
+		Skipped: quote.Skipped, Unpayable: quote.Unpayable, Plan: quote.Plan, Policy: f.policy, LedgerAge: f.age, Offline: order.Offline,
 		AtRisk: quote.AtRisk, Digest: quote.Digest, Centre: quote.Centre,
 	}
 	settlement.Sale.Lines = quote.Bill.Lines
@@ -167,7 +167,7 @@ func (t *tx) store(f *facts, s *settle.Settlement) (report int64, err error) {
 			return 0, err
 		}
 	}
-	if err := t.addLines(key, s); err != nil {
+	if err := t.addLines(key, f, s); err != nil {
 		return 0, err
 	}
 	if err := t.addPresence(record, about, &s.Presence); err != nil {
@@ -224,7 +224,7 @@ func (t *tx) addProxy(settlement int64, f *facts, s *settle.Settlement) error {
 		settlement, []byte(s.Sale.Proxy.AgentHash), s.Day, f.patient.key)
 }
 
-func (t *tx) addLines(settlement int64, s *settle.Settlement) error {
+func (t *tx) addLines(settlement int64, f *facts, s *settle.Settlement) error {
 	for i := range s.Sale.Lines {
 		line := &s.Sale.Lines[i]
 		err := t.run("INSERT INTO line (settlement, n, code, class, quantity, total, fund, cash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -232,12 +232,8 @@ func (t *tx) addLines(settlement int64, s *settle.Settlement) error {
 		if err != nil {
 			return err
 		}
-		for _, code := range line.TraceCodes {
-			err := t.run("INSERT OR IGNORE INTO trace (code, settlement, line, split_pack) VALUES (?, ?, ?, ?)",
-				code, settlement, line.ID, line.SplitPack)
-			if err != nil {
-				return err
-			}
+		if err := t.addTraces(settlement, line, f.traces[i]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -20,7 +20,8 @@ type facts struct {
 	patient personRow
 	bill    settle.Bill
 	sale    *settle.Sale
-	holders []*holder // the own account first, then givers in bound order
+	traces  [][]tracePart // by line: the packs it takes; see takeTraces
+	holders []*holder     // the own account first, then givers in bound order
 	age     time.Duration
 	offline bool
 	limits  settle.OfflineLimits // the tighter of configuration and region

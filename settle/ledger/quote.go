@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 
 	"gongji/settle"
 )
@@ -41,7 +40,7 @@ func (t *tx) decideBy(f *facts, centre *settle.Figures) (quote settle.Quote, err
 	}
 	quote = settle.Quote{
 		Plan: plan, Policy: f.policy, LedgerAge: f.age, Offline: f.offline, Bill: f.bill, Centre: word,
-		Digest: f.bill.Digest(f.policy, &plan),
+		Digest: f.bill.Digest(f.policy, &plan), Unpayable: settle.UnpayableOf(f.rules, &f.bill, &plan),
 		Figures: settle.Figures{
 			Fund: plan.Fund, Cash: plan.Cash, Own: plan.Own(f.bill.Patient.ID), Shared: plan.Shared(f.bill.Patient.ID),
 		},
@@ -100,18 +99,17 @@ func (t *tx) checkPlan(f *facts, plan *settle.Plan) error {
 	}
 	switch plan.Refusal {
 	case "", settle.EPharmacyMonthLimit, settle.EPharmacyDayTimes:
-		if err := t.checkTraces(f); err != nil {
+		if err := t.takeTraces(f); err != nil {
 			return err
 		}
 	}
 	if plan.Refusal == "" {
 		return nil
 	}
-	refusal := settle.Refused(plan.Refusal)
-	if reason, line := f.rules.Trace.Fault(f.bill.Day, f.bill.Lines); reason == plan.Refusal {
-		refusal = refusal.With("line", line)
+	if fault := f.rules.Trace.Fault(f.bill.Day, f.bill.Lines); fault.Reason == plan.Refusal {
+		return fault.Error()
 	}
-	return refusal
+	return settle.Refused(plan.Refusal)
 }
 
 // checkPeople asks the rules about the people behind the sale: credential, guardian, agent and prescription.
@@ -139,33 +137,6 @@ func (t *tx) checkPeople(f *facts) error {
 		in.CardsOfAgentToday++
 	}
 	return settle.CheckPerson(f.rules, in)
-}
-
-// checkTraces refuses a pack that this venue has sold before and not taken back. Parts of an opened pack (拆零) carry
-// the same code sale after sale; a code that was once sold as a whole pack is used up.
-func (t *tx) checkTraces(f *facts) error {
-	rules := &f.rules.Trace
-	if f.bill.Day < rules.RequiredFrom || !rules.RejectDuplicate {
-		return nil
-	}
-	for i := range f.bill.Lines {
-		line := &f.bill.Lines[i]
-		if line.NoCode || !slices.Contains(rules.Classes, line.Class) {
-			continue
-		}
-		for _, code := range line.TraceCodes {
-			var wholes, parts int
-			err := t.get("SELECT COALESCE(SUM(1 - split_pack), 0), COALESCE(SUM(split_pack), 0) FROM trace WHERE code = ?",
-				[]any{code}, &wholes, &parts)
-			if err != nil {
-				return err
-			}
-			if wholes > 0 || (parts > 0 && !line.SplitPack) {
-				return settle.Refused(settle.ETraceDuplicate).With("line", line.ID)
-			}
-		}
-	}
-	return nil
 }
 
 func (t *tx) checkOffline(f *facts, asked settle.Fen) error {

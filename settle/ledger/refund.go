@@ -158,7 +158,7 @@ func (g *giving) keptLines() []settle.Line {
 	kept := slices.Clone(g.back.Kept)
 	for i := range kept {
 		for _, back := range g.order.Lines {
-			if back.ID == kept[i].ID && len(back.TraceCodes) > 0 {
+			if back.ID == kept[i].ID && len(back.TraceCodes) > 0 && !kept[i].SplitPack { // what is kept of an opened pack has its code
 				kept[i].TraceCodes = slices.DeleteFunc(slices.Clone(kept[i].TraceCodes),
 					func(code string) bool { return slices.Contains(back.TraceCodes, code) })
 			}
@@ -452,29 +452,4 @@ func (g *giving) storePostings(t *tx, record, report int64, day settle.Date) err
 		return nil
 	}
 	return errors.Join(leg(legCancel, g.record.Cancelled, -1), leg(legRebook, g.record.Rebooked, 1))
-}
-
-// releaseTraces lets packs that came back be sold again: those named, and where a line came back whole all of it.
-func (g *giving) releaseTraces(t *tx) error {
-	for i := range g.lines {
-		line := &g.lines[i]
-		whole := !slices.ContainsFunc(g.back.Kept, func(l settle.Line) bool { return l.ID == line.ID })
-		if whole {
-			if err := t.run("DELETE FROM trace WHERE settlement = ? AND line = ?", g.key, line.ID); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, back := range g.order.Lines {
-			if back.ID != line.ID {
-				continue
-			}
-			for _, code := range back.TraceCodes {
-				if err := t.run("DELETE FROM trace WHERE code = ? AND settlement = ? AND line = ?", code, g.key, line.ID); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -240,8 +241,14 @@ func TestTraceCodesAreSoldOnce(t *testing.T) {
 	}
 	first := h.settle(h.order(h.patient, drug("1", false, "8100001", "8100002")))
 	_, _, err := h.Settle(t.Context(), h.order(h.patient, drug("1", false, "8100003", "8100002")))
-	if e := wantCode(t, err, settle.RuleRefused, settle.ETraceDuplicate); e.Members["line"] != "1" {
+	e := wantCode(t, err, settle.RuleRefused, settle.ETraceDuplicate)
+	if e.Members["line"] != "1" || e.Members["settlement_id"] != first.ID {
 		t.Errorf("members %v", e.Members)
+	}
+	for _, part := range []string{"8100002", first.ID, first.Sale.ID, first.At.In(settle.Beijing).Format("2006-01-02 15:04")} {
+		if said := settle.SentenceOf(e).Message; !strings.Contains(said, part) {
+			t.Errorf("the cashier reads %q, without %s", said, part)
+		}
 	}
 	_, err = h.Quote(t.Context(), h.order(h.patient, drug("1", false, "8100001")).Sale, false)
 	wantCode(t, err, settle.RuleRefused, settle.ETraceDuplicate)
@@ -263,8 +270,9 @@ func TestTraceCodesAreSoldOnce(t *testing.T) {
 	h.giveBack(giveBack("R2", first.ID))
 	h.settle(h.order(h.patient, drug("1", false, "8100001")))
 
-	h.settle(h.order(h.patient, drug("1", true, "8100007")))
-	h.settle(h.order(h.patient, drug("1", true, "8100007")))
+	half := drug("1", true, "8100007")
+	half.Quantity = "0.5"
+	h.settle(h.order(h.patient, half))
 	_, _, err = h.Settle(t.Context(), h.order(h.patient, drug("1", false, "8100007")))
 	wantCode(t, err, settle.RuleRefused, settle.ETraceDuplicate)
 	_, _, err = h.Settle(t.Context(), h.order(h.patient, drug("1", true, "8100001")))

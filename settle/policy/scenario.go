@@ -236,14 +236,15 @@ func (p *scenarioPolicies) named(name string, day settle.Date) (*settle.Rules, e
 	switch {
 	case known, name == "":
 	case p.set != nil && len(p.set.files[name]) > 0:
-		return p.set.For(name, day)
+		rules, err := p.set.For(name, day)
+		return anyCode(rules), err
 	case p.set != nil:
 		return nil, fmt.Errorf("there is no policy %q in the file, nor a region of that id; there are %s",
 			name, strings.Join(p.set.Regions(), ", "))
 	default:
 		return nil, fmt.Errorf("there is no policy %q in the file", name)
 	}
-	rules := scenarioBaseline()
+	rules := anyCode(scenarioBaseline())
 	rules.ID, rules.Name = name, name
 	for _, tree := range []map[string]any{p.file.Defaults, overrides} {
 		if err := layTree(rules, "", tree); err != nil {
@@ -260,6 +261,16 @@ func scenarioBaseline() *settle.Rules {
 	rules := settle.DefaultRules()
 	rules.CrossProvince.Mode = settle.CrossNone
 	return rules
+}
+
+// anyCode is the rules without the form of trace codes: in a scenario a code only names a pack.
+func anyCode(rules *settle.Rules) *settle.Rules {
+	if rules == nil {
+		return nil
+	}
+	loose := *rules
+	loose.Trace.CodeForms = nil
+	return &loose
 }
 
 // layTree lays a tree of overrides over the rules. Objects merge, everything else replaces. Comments (keys that begin

@@ -328,9 +328,16 @@ func checkItems(key string, raw any) error {
 			return fmt.Errorf("%q is not one of %s", text, strings.Join(allowed, ", "))
 		case isClassKey(key) && slices.Contains(settle.Excluded, text):
 			return fmt.Errorf("%q is locked by law: no account ever pays this class", text)
+		case key == "trace.code_forms" && !isCodeForm(text):
+			return fmt.Errorf("%q is no form of a code: n20 is 20 digits, n..20 up to 20, an30 letters or digits, an..30 up to 30", text)
 		}
 	}
 	return nil
+}
+
+func isCodeForm(text string) bool {
+	_, ok := settle.ParseCodeForm(text)
+	return ok
 }
 
 func isStatusKey(key string) bool { return strings.HasSuffix(key, ".status_ok") }

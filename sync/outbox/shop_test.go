@@ -134,7 +134,7 @@ func (h *shop) order(member centre.Member, clinic, traced bool, totals ...settle
 			Total: total, Batch: "B7", Personal: [settle.BucketCount]settle.Fen{settle.Coinsurance: total},
 		}
 		if traced {
-			line.TraceCodes = []string{fmt.Sprintf("81%08d%02d", n, i)}
+			line.TraceCodes = []string{fmt.Sprintf("81%016d%02d", n, i)}
 		}
 		sale.Lines = append(sale.Lines, line)
 	}

@@ -70,7 +70,7 @@ export function age(seconds) {
 
 // notes say under which circumstances the split stands.
 export function notes(split) {
-  const list = [];
+  const list = (split.unpayable || []).map((u) => (english() ? u.english : u.message)); // parts that no account may pay
   if (split.hint && has(`hint_${split.hint}`)) list.push(t(`hint_${split.hint}`));
   if (split.offline) list.push(t("offlineNote"));
   if (fen(split.at_risk || "0.00") > 0n) list.push(t("atRisk", { amount: show(split.at_risk) }));
