@@ -14,12 +14,16 @@ import (
 type SlipForm struct {
 	Format  string // text (GB18030), escpos or pdf
 	Columns int    // 32 or 48; 0: 32
+	Large   bool   // twice as large, for those who see badly: half the columns fit
 }
 
 func (f SlipForm) values() url.Values {
 	query := url.Values{"format": {f.Format}}
 	if f.Columns > 0 {
 		query.Set("columns", strconv.Itoa(f.Columns))
+	}
+	if f.Large {
+		query.Set("large", "true")
 	}
 	return query
 }
