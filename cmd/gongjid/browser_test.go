@@ -12,6 +12,9 @@ import (
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"gongji/cardreader/virtual"
 )
 
 // counterPage is the console of a running demo in a real browser.
@@ -75,12 +78,14 @@ func (p *counterPage) text(selector string) string {
 	return text
 }
 
-// sees waits until an element shows all the parts.
+// sees waits until an element is there and shows all the parts.
 func (p *counterPage) sees(selector string, parts ...string) {
 	p.t.Helper()
 	var text string
 	missing := eventually(p.ctx, func() string {
-		text = p.text(selector)
+		if text = p.text(selector); text == "" {
+			return "anything" // nor is there an element that shows nothing
+		}
 		for _, part := range parts {
 			if !strings.Contains(text, part) {
 				return part
@@ -134,7 +139,7 @@ func TestConsoleAgainstTheRealDaemon(t *testing.T) {
 	p.sees("#card .card-title", "周*")
 	p.click("#sample")
 	p.sees(".parts", "本人账户", "¥ 38.60", "共济")
-	p.sees("#settle:enabled", "")
+	p.sees("#settle:enabled")
 	p.shot("quoted")
 
 	// The card is pulled between quote and settlement.
@@ -170,4 +175,52 @@ func TestConsoleAgainstTheRealDaemon(t *testing.T) {
 	p.do(chromedp.KeyEvent(s.family.Patient.IDNumber + "\t"))
 	p.sees(".problem-title", "人卡不一致")
 	p.shot("refused")
+}
+
+// TestConsoleBuysForAnother: a proxy purchase in a real browser, the agent's identity card on a reader that speaks its own bytes.
+// What was typed is held against that card by the daemon, and the agent is in the record.
+func TestConsoleBuysForAnother(t *testing.T) {
+	s, _ := startSandbox(t)
+	agent := s.family.Spouse
+	document, err := virtual.NewIdentity(virtual.Holder{
+		Name: agent.Name, Sex: agent.Sex, Ethnicity: agent.Ethnicity, Birth: agent.Born.String(), Address: "湖南省长沙市示例路1号",
+		Number: agent.IDNumber, Issuer: "长沙市公安局", From: agent.Issued.String(), To: "长期",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := openConsole(t, s)
+	p.sees("#chips", "读卡器 正常")
+	p.click("#demo-1")
+	p.sees("#card .card-title", "周*")
+	p.click("#sample")
+	p.sees("#settle:enabled")
+	p.agent(s.family.Daughter.IDNumber, s.family.Daughter.Name) // not whose card will lie on the reader
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.sees("#presenter-fault", "请先把代购人的身份证放在身份证阅读器上")
+	s.id.Insert(document)
+	p.sees("#presenter-reader", "身份证阅读器：", "将与所填核对")
+	p.click("#presenter button[type=submit]")
+	p.sees(".problem-code", "PROXY")
+	p.shot("proxy-other")
+	p.agent(agent.IDNumber, agent.Name)
+	p.shot("proxy")
+	p.click("#presenter button[type=submit]")
+	p.sees("#who", "代购人 "+agent.Name)
+	p.sees("#settle:enabled")
+	p.click("#settle")
+	p.sees(".done-title", "结算成功")
+	p.sees("#report", "中心已入账")
+}
+
+// agent opens the window of who buys where it is shut, and fills in whoever buys for the patient, with both documents.
+func (p *counterPage) agent(number, name string) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(kb.F3))
+	p.sees("#presenter[open]", "谁来买")
+	fill := fmt.Sprintf(`(() => { const e = document.querySelector("#presenter form").elements;
+		e.who.value = "proxy"; e.who.dispatchEvent(new Event("change")); e.number.value = %q; e.name.value = %q; e.principal.checked = e.agent.checked = true; e.name.focus(); return true; })()`, number, name)
+	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fill)); err != nil {
+		p.t.Fatal(err)
+	}
 }

@@ -97,6 +97,54 @@ func TestKeyboardAlone(t *testing.T) {
 	c.clean()
 }
 
+// TestTypedAhead: whoever types on right after F2 loses nothing, also where the page is slow; the focus never moves in the middle
+// of a word.
+func TestTypedAhead(t *testing.T) {
+	f := newTill(t)
+	c := open(t, f, withToken)
+	c.sees("#chips", "读卡器 正常")
+	c.do(focus("#patient-name"))
+	var got [2]string
+	c.eval(`(async () => {
+		dispatchEvent(new KeyboardEvent("keydown", { key: "F2" }));
+		await null; // the page's own microtasks, and nothing that could be a key
+		const there = document.activeElement.name;
+		document.getElementById("patient-name").focus();
+		await new Promise((later) => setTimeout(later, 50));
+		return [there, document.activeElement.id];
+	})()`, &got)
+	if got != [2]string{"code", "patient-name"} {
+		t.Errorf("after F2 the focus is on %q, and a moment after it was moved on %q", got[0], got[1])
+	}
+	c.clean()
+}
+
+// TestTypedVoucher: a 医保码 that a keyboard scanner types into the page is taken out again and is in no bill; the packs that were
+// scanned before stay.
+func TestTypedVoucher(t *testing.T) {
+	f := newTill(t)
+	c := open(t, f, withToken)
+	c.sees("#chips", "读卡器 正常")
+	const code = "4240000000000000001243000012"
+	for _, field := range []string{"#entry input[name=trace]", "#entry input[name=code]", "#patient-name"} {
+		c.do(focus(field))
+		c.press(code + enter)
+		var left string
+		c.eval(fmt.Sprintf(`document.querySelector(%q).value`, field), &left)
+		if left != "" {
+			t.Errorf("%s keeps %q", field, left)
+		}
+	}
+	c.sees("#entry-fault", "扫到的是医保码")
+	c.sees("#patient-fault", "扫到的是医保码")
+	c.do(focus("#entry input[name=code]"))
+	c.press("XA01" + enter + "阿莫西林胶囊" + enter + enter + "10" + enter + "2" + enter + "81000000000000000001" + enter + code + enter)
+	c.sees("#entry-fault", "扫到的是医保码")
+	c.press(" 81000000000000000002" + enter)
+	c.sees("#lines tbody", "2 个追溯码", "20.00")
+	c.clean()
+}
+
 // TestTwoTills: where there are two, the page works at the one that is chosen, under the cashier who is named.
 func TestTwoTills(t *testing.T) {
 	f := newTill(t)

@@ -31,14 +31,14 @@ func TestEveryBadFieldAtOnce(t *testing.T) {
 		{ID: "1", Code: "C", Name: "b", Class: "drug_a", Quantity: "0", UnitPrice: "5", Total: "5", MadeOn: "2026-13-01"},
 		{
 			ID: "3", Code: "", Name: "c\n", Class: "drug_a", Quantity: "1", UnitPrice: "5.00", Total: "5.00",
-			Split: &session.SplitRequest{Fund: "3.00", Coinsurance: "1.99"}, TraceCodes: []string{"81 0"},
+			Split: &session.SplitRequest{Fund: "3.00", Coinsurance: "1.99"}, TraceCodes: []string{"81 0", "4240000000000000001243000012"}, // the second is a 医保码, which is never kept
 		},
 		{ID: "4", Code: "C", Name: "d", Class: "drug_a", Quantity: "1", UnitPrice: "5.00", Total: "5.00", Split: &session.SplitRequest{Fund: "-1.00"}},
 	}
 	request.Selected = []string{"a", "a"}
 	got := fieldsOf(request.Check())
 	want := "sale_id terminal operator.id med_type patient.id_number lines[0].total lines[1].made_on lines[1].quantity lines[1].unit_price " +
-		"lines[1].total lines[1].id lines[2].code lines[2].name lines[2].trace_codes[0] lines[2].split lines[3].split.fund " +
+		"lines[1].total lines[1].id lines[2].code lines[2].name lines[2].trace_codes[0] lines[2].trace_codes[1] lines[2].split lines[3].split.fund " +
 		"selected_givers[1] wait_for_card_s"
 	if sorted(got) != sorted(want) {
 		t.Fatalf("got  %s\nwant %s", got, want)

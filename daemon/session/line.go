@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"gongji/cardreader/scanner"
 	"gongji/settle"
 )
 
@@ -128,6 +129,10 @@ func (f *faults) traceCodes(field string, codes []string) {
 		return
 	}
 	for i, code := range codes {
+		if scanner.Classify(code).Code() { // a code that a person showed is not kept, and a line is
+			f.add(fmt.Sprintf("%s[%d]", field, i), "扫到的是医保码，不是追溯码。请用接在本机服务上的扫码枪扫医保码。", "is an e-voucher; show it to the daemon's scanner")
+			continue
+		}
 		if !traceText.MatchString(code) {
 			f.add(fmt.Sprintf("%s[%d]", field, i), "追溯码只能是 30 位以内的数字和字母。", "must match "+traceText.String())
 		}

@@ -15,6 +15,7 @@ import * as router from "./router.js";
 import * as slip from "./slip.js";
 import { besides, change, present, reader, shown, standing, state, terminalOf, watch } from "./store.js";
 import * as sure from "./sure.js";
+import * as wedge from "./wedge.js";
 import { english, labels, setEnglish, t } from "./words.js";
 
 // lookAgain is how often health and an open report are looked at where no event came, in milliseconds.
@@ -201,7 +202,12 @@ function begin() {
   card.clear();
   byId("entry").reset();
   byId("entry-fault").textContent = "";
-  setTimeout(() => byId("entry").elements.code.focus());
+  // The focus moves before any further key can come, as from a fast scanner: right after the drawing that the change above has
+  // queued, or, where a window is just closing, as it hands the focus back.
+  const entry = () => byId("entry").elements.code.focus();
+  const closing = document.querySelector("dialog[open]");
+  if (closing) closing.addEventListener("close", entry, { once: true });
+  else queueMicrotask(entry);
 }
 
 function slipOfBill() {
@@ -248,6 +254,7 @@ function boot() {
   router.setUp();
   sure.setUp();
   slip.setUp();
+  wedge.setUp();
   wireLogin();
   wireDialogs();
   wireKeys();

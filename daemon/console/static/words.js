@@ -47,6 +47,7 @@ const words = {
   itemCount: ["{n} 项", "{n} items"],
   needCode: ["请填医保编码", "Enter the item code"], needName: ["请填商品名称", "Enter the name"],
   badPrice: ["单价须为元，最多六位小数，如 12.50", "The price is yuan, such as 12.50"], badQuantity: ["数量须大于 0，最多四位小数", "The quantity must be above 0"],
+  voucherTyped: ["扫到的是医保码，已清除。请用接在本机服务上的扫码枪扫医保码", "That was an e-voucher; it was cleared. Scan it with the scanner that is wired to the service"],
   doubleTrace: ["追溯码重复：{code}", "Trace code twice: {code}"], tooLarge: ["金额太大", "The amount is too large"],
 
   class_drug_a: ["甲类药", "Drug A"], class_drug_b: ["乙类药", "Drug B"], class_drug_out: ["目录外药", "Drug, not listed"], class_tcm_slices: ["中药饮片", "TCM slices"],
