@@ -137,7 +137,7 @@ func TestWordsAreComplete(t *testing.T) {
 	}
 	used := map[string]bool{}
 	use := regexp.MustCompile("\\bt\\(\"(\\w+)\"|data-t=\"(\\w+)\"|\"data-t\": \"(\\w+)\"|data-label=\"(\\w+)\"|data-hint=\"(\\w+)\"|\"data-hint\": \"(\\w+)\"|" +
-		"\\b(?:panel|button|field|choose|tick|small)\\(\"(\\w+)\"|\\[\"\\w*\", \"\", \"(\\w+)\"\\]|\\[\"(\\w+)\", \"[a-z -]*\", (?:\\(\\w*\\) =>|[a-z]+\\])")
+		"\\b(?:panel|button|field|choose|tick|small)\\(\"(\\w+)\"|\\btold\\([\\w.]+, \"(\\w+)\"|\\[\"\\w*\", \"\", \"(\\w+)\"\\]|\\[\"(\\w+)\", \"[a-z -]*\", (?:\\(\\w*\\) =>|[a-z]+\\])")
 	prefix := regexp.MustCompile("`([a-z]+_)\\$\\{")
 	var families []string
 	for path, f := range files {

@@ -15,6 +15,8 @@ import (
 
 	"gongji/cardreader"
 	"gongji/daemon/localapi"
+	"gongji/daemon/localapi/client"
+	"gongji/daemon/session"
 	. "gongji/daemon/session/sessiontest"
 	"gongji/settle"
 	"gongji/settle/policy"
@@ -159,6 +161,13 @@ func TestPremiumPage(t *testing.T) {
 	c.press(f9)
 	c.sees("#paid", "已撤销，¥ 150.00 退回原账户")
 	c.sees("#premium-found", "已撤销")
+	c.click("#premium-slip")
+	c.sees("#slip-text", "代缴医保费凭据", "已撤销，作废", "150.00")
+	c.press(escape)
+	c.click("#premium-cancel-slip")
+	c.sees("#slip-text", "示例大药房", "撤销", "150.00", "误操作")
+	c.shot("72-cancel-slip")
+	c.press(escape)
 	c.clean()
 }
 
@@ -263,6 +272,9 @@ func TestToday(t *testing.T) {
 	c.shot("32-refund-confirm")
 	c.press(f9)
 	c.sees("#today-one", "已退，票据", "退现金 ¥ 0.00", "退回账户 ¥ 40.00", "部分退货")
+	c.click("#outcome-slip")
+	c.sees("#slip-text", "阿莫西林胶囊", "40.00", "退")
+	c.press(escape)
 	c.click("#sale-reverse")
 	c.press(enter)
 	c.sees("#sure-told", "整单撤销", "须插入患者本人的社保卡")
@@ -286,6 +298,9 @@ func TestReversal(t *testing.T) {
 	c.sees("#sure-told", "患者改变主意", "¥ 20.00")
 	c.press(f9)
 	c.sees("#today-one", "退回账户 ¥ 20.00", "已撤销")
+	c.click("#outcome-slip")
+	c.sees("#slip-text", "撤销", "20.00")
+	c.press(escape)
 	if c.count("#sale-reverse") != 0 || c.count("#sale-refund") != 0 {
 		t.Error("a reversed sale can be taken back again")
 	}
@@ -475,6 +490,12 @@ func TestReconcilePage(t *testing.T) {
 	c.clean()
 }
 
+// setDates chooses the days of a page's form.
+func setDates(c *counter, page, from, to string) {
+	c.t.Helper()
+	c.eval(fmt.Sprintf(`(() => { for (const [id, v] of [["from", %q], ["to", %q]]) { const e = document.querySelector("#%s-" + id); if (!e) continue; e.value = v; e.dispatchEvent(new Event("change", { bubbles: true })); } return true; })()`, from, to, page), new(bool))
+}
+
 // TestRecordsAndReports: a sale is found by its patient's whole name and not by a part of it, its details open, the figures add
 // up in the report, and both come as files.
 func TestRecordsAndReports(t *testing.T) {
@@ -484,11 +505,7 @@ func TestRecordsAndReports(t *testing.T) {
 	receipt := sell(c, "40")
 	c.eval(`(() => { window.saved = []; const make = URL.createObjectURL.bind(URL); URL.createObjectURL = (b) => { window.saved.push(b); return make(b); }; return true; })()`, new(bool))
 	c.click("#go-records")
-	dates := func(from, to string) {
-		t.Helper()
-		c.eval(fmt.Sprintf(`(() => { for (const [id, v] of [["from", %q], ["to", %q]]) { const e = document.querySelector("#records-" + id) || document.querySelector("#reports-" + id); e.value = v; e.dispatchEvent(new Event("change", { bubbles: true })); } return true; })()`, from, to), new(bool))
-	}
-	dates("2026-03-10", "2026-03-10")
+	setDates(c, "records", "2026-03-10", "2026-03-10")
 	c.do(focus("#records-form input[name=name]"))
 	c.press("王" + enter)
 	c.sees("#records-list", "没有符合条件的记录", "姓名须填写全名")
@@ -506,7 +523,7 @@ func TestRecordsAndReports(t *testing.T) {
 		t.Errorf("exported %s", text)
 	}
 	c.click("#go-reports")
-	dates("2026-03-01", "2026-03-31")
+	setDates(c, "reports", "2026-03-01", "2026-03-31")
 	c.sees("#reports-body", "合计", "¥ 80.00", "2026-03-10", "¥ 50.00", "¥ 30.00")
 	if n := c.count("#reports-body svg rect"); n != 2 {
 		t.Errorf("the chart has %d bars", n)
@@ -514,6 +531,154 @@ func TestRecordsAndReports(t *testing.T) {
 	c.shot("37-reports")
 	c.click("#report-csv")
 	c.sees("#file-report", "已导出 report-")
+	c.clean()
+}
+
+// goods is a line of the sales that tests make beside the page.
+func goods(id, code string) session.SettleRequest {
+	return session.SettleRequest{SaleRequest: session.SaleRequest{
+		SaleID: id, Terminal: "counter-1", Operator: session.OperatorRequest{ID: "1001"}, MedType: "41",
+		Lines: []session.LineRequest{{ID: "1", Code: code, Name: "阿莫西林胶囊", Class: "drug_a", Quantity: "1", UnitPrice: "5.00", Total: "5.00", TraceCodes: []string{"8100000000000000" + id}}},
+	}}
+}
+
+// settleBeside settles two bills with the same goods, as another till would.
+func (r *counterRig) settleBeside() {
+	r.t.Helper()
+	till := client.New(r.server.URL(), r.cashier)
+	defer till.Close()
+	for _, id := range []string{"2001", "2002"} {
+		if _, _, err := till.Settle(context.Background(), goods(id, "XA07")); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// TestRepeatsAndAudit: a manager sees who bought the same goods twice in a day, and who did what.
+func TestRepeatsAndAudit(t *testing.T) {
+	r := newCounter(t, rigOptions{})
+	r.reader.Insert(Patient.Card())
+	r.settleBeside()
+	c := r.open(r.manager, "reports")
+	setDates(c, "reports", "2026-03-01", "2026-03-31")
+	c.sees("#reports-repeats", "2026-03-10", "王*", "XA07", "¥ 10.00", "不说明有问题")
+	c.shot("70-repeats")
+	c.click("#report-csv") // leaves a trace
+	c.sees("#file-report", "已导出 report-")
+	r.reader.Swap(Stranger.Card())
+	other := goods("2003", "XA07")
+	other.Patient.IDNumber = Patient.IDNumber
+	till := client.New(r.server.URL(), r.cashier)
+	defer till.Close()
+	if _, _, err := till.Settle(t.Context(), other); client.CodeOf(err) != settle.PersonCardMismatch {
+		t.Fatalf("a stranger's card: %v", err)
+	}
+	c.click("#go-audit")
+	c.eval(`(() => { const e = document.querySelector("#audit-from"); e.value = "2026-03-10"; return true; })()`, new(bool))
+	c.click("#audit-find")
+	c.sees("#audit-list", "导出", "office", "人卡不一致", "till · counter")
+	c.shot("71-audit")
+	c.eval(`(() => { const e = document.querySelector("#audit-group"); e.value = "refusals"; e.dispatchEvent(new Event("change")); return true; })()`, new(bool))
+	c.sees("#audit-list", "人卡不一致")
+	if text := c.text("#audit-list"); strings.Contains(text, "导出") || strings.Contains(text, Patient.IDNumber) || strings.Contains(text, "card_hash") {
+		t.Errorf("the list of refusals shows %s", text)
+	}
+	c.clean()
+}
+
+// TestEnglishIsWhole: on pages with something on them, English leaves no Chinese but what is a name: of people, of goods, of the
+// shop, and what the centre or the region said itself.
+func TestEnglishIsWhole(t *testing.T) {
+	told := settle.UpstreamStanding{Authority: "cached", Feed: settle.FeedNone} // no centre is configured
+	told.Limits.MaxTotal, told.Limits.MaxAge, told.Allowances = settle.CapOf(10000), 72*time.Hour, 500
+	rules := settle.DefaultRules()
+	rules.Premium.AtCounter = true
+	r := newCounter(t, rigOptions{rules: rules, change: func(_ *counterRig, o *localapi.Options) { o.Upstream, o.Reconciler = line{told}, &desk{} }})
+	r.health.set(false, localapi.Warning{Code: "CENTRE_OFFLINE", Severity: "warning", Title: "正在脱机结算", Text: "无", English: localapi.WarningTexts{Title: "Offline", Text: "Settling offline."}})
+	r.reader.Insert(Patient.Card())
+	r.settleBeside()
+	r.reader.Swap(Husband.Card())
+	c := r.open(r.manager, "accounts")
+	c.click("#endIt-B2")
+	c.press(enter)
+	c.sees("#sure-told", "解除绑定")
+	c.press(f9)
+	c.sees("#requests-list", "解除绑定")
+	r.answer(settle.DispatchResult{RequestState: settle.RequestRefused, ReportState: settle.ReportRefused, Fault: "locked"})
+	c.click("#endIt-B2")
+	c.press(enter)
+	c.sees("#sure-told", "解除绑定")
+	c.press(f9)
+	c.sees("#requests-list", "解除绑定")
+	c.click("#language")
+	c.sees("#page-title", "Family")
+	english := func(page string) {
+		t.Helper()
+		var left []string
+		c.eval(`(() => {
+			const name = /[王李][*芳敏]+|阿莫西林胶囊(×\d+)?|示例大药房|中文|请核对后撤销中心的这笔结算。/g, left = [];
+			const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+			while (walk.nextNode()) {
+				const e = walk.currentNode.parentElement;
+				if (!e.checkVisibility() || ["SCRIPT", "NOSCRIPT"].includes(e.tagName)) continue;
+				if (/\p{Script=Han}/u.test(walk.currentNode.data.replace(name, ""))) left.push(walk.currentNode.data);
+			}
+			for (const e of document.querySelectorAll("[placeholder], [aria-label], [title]")) for (const a of ["placeholder", "aria-label", "title"])
+				if (e.checkVisibility() && /\p{Script=Han}/u.test((e.getAttribute(a) || "").replace(name, ""))) left.push(a + " " + e.getAttribute(a));
+			return left;
+		})()`, &left)
+		if len(left) > 0 {
+			t.Errorf("%s in English still says %q", page, left)
+		}
+		c.shot("80-" + page)
+	}
+	c.sees("#requests-list", "End of a binding", "pending")
+	english("giver")
+	r.reader.Swap(Patient.Card())
+	c.sees("#bindings-list", "receives")
+	c.click("#statement-show")
+	c.sees("#statement", "Own bill")
+	c.click("#history-show")
+	c.sees("#history", "Nothing has changed")
+	english("accounts")
+	c.click("#go-today")
+	c.press("2001" + enter)
+	c.sees("#today-one", "Own account")
+	c.click("#sale-why")
+	c.sees("#today-one", "To pay")
+	english("today")
+	c.click("#go-records")
+	setDates(c, "records", "2026-03-10", "2026-03-10")
+	c.do(focus("#records-form input[name=name]"))
+	c.press("王芳" + enter)
+	c.sees("#records-list", "A name is found whole only")
+	english("records")
+	c.click("#go-reports")
+	setDates(c, "reports", "2026-03-01", "2026-03-31")
+	c.sees("#reports-repeats", "XA07")
+	english("reports")
+	c.click("#go-reconcile")
+	c.sees("#reconcile-days", "Differs from the centre")
+	c.click("#day-2026-03-10")
+	c.sees("#reconcile-one", "centre only")
+	english("reconcile")
+	c.click("#go-attention")
+	c.sees("#attention-list", "The centre refused the report")
+	english("attention")
+	c.click("#go-audit")
+	setDates(c, "audit", "2026-03-10", "")
+	c.click("#audit-find")
+	c.sees("#audit-list", "manager's change", "statement looked at")
+	english("audit")
+	for _, page := range []string{"premium", "imports", "guide"} {
+		c.click("#go-" + page)
+		c.sees("#page-title")
+		english(page)
+	}
+	c.click("#go-health")
+	c.sees("#health-centre", "no centre is configured", "¥ 5.00", "Give the guarantee back")
+	c.sees("#health-limits", "How old the facts may be", "72 h", "¥ 100.00")
+	english("health")
 	c.clean()
 }
 

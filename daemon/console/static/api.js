@@ -83,11 +83,20 @@ export const closeAttention = (id, request) => call("POST", `/v1/attention/${par
 export const importFile = (request) => call("POST", "/v1/bindings/import", request);
 export const explanation = (id) => call("GET", `/v1/settlements/${part(id)}/explanation`);
 export const receipt = (id) => call("GET", `/v1/settlements/${part(id)}/receipt`);
+// slips are the slips there are, by what they are of.
+const slips = {
+  sale: (id) => `/v1/settlements/${id}/receipt`, refund: (id) => `/v1/refunds/${id}/receipt`, reversal: (id) => `/v1/reversals/${id}/receipt`,
+  premium: (id) => `/v1/premiums/${id}/receipt`, cancellation: (id) => `/v1/premiums/${id}/cancellation/receipt`,
+};
 // slip is a slip's text, which comes in the encoding of slip printers.
-export const slip = (id, columns, large) => call("GET", `/v1/settlements/${part(id)}/receipt?format=text&columns=${columns}${large ? "&large=true" : ""}`, undefined, undefined,
+export const slip = (of, id, columns, large) => call("GET", `${slips[of](part(id))}?format=text&columns=${columns}${large ? "&large=true" : ""}`, undefined, undefined,
   async (response) => new TextDecoder("gb18030").decode(await response.arrayBuffer()));
 export const reverse = (id, request) => call("POST", `/v1/settlements/${part(id)}/reversal`, request);
 export const upstream = () => call("GET", "/v1/upstream");
+export const returnAllowances = () => call("POST", "/v1/allowances/return", {});
+export const audit = (from) => call("GET", `/v1/audit?${query({ from })}`);
+export const history = (terminal) => call("GET", `/v1/people/me/history?${query({ terminal })}`);
+export const repeats = (from, to) => call("GET", `/v1/reports/repeats?${query({ from, to })}`);
 export const guidance = () => call("GET", "/v1/guidance");
 
 const query = (filters) => new URLSearchParams(filters).toString();

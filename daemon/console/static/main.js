@@ -211,7 +211,7 @@ function begin() {
 }
 
 function slipOfBill() {
-  if (state.bill.stage === "done") slip.open(state.bill.settlement.settlement_id);
+  if (state.bill.stage === "done") slip.open("sale", state.bill.settlement.settlement_id);
 }
 
 function toEntry() {

@@ -92,8 +92,8 @@ function result(bill) {
   return [
     h("div", { class: "done-head" }, h("div", {}, h("p", { class: "done-title" }, t("doneTitle")), h("p", { class: "muted" }, [s.holder, `${t("receipt")} ${s.receipt_no}`].filter(Boolean).join(" · "))), reportChip(s)),
     h("div", { class: "collect" }, h("span", {}, cash > 0n ? t("collect") : t("noCash")), h("strong", { id: "cash" }, show(cash)), h("span", { class: "of-total" }, `${t("total")} ${show(s.total)}`)),
-    h("div", { class: "split-body" }, bill.refunds.map((r) => h("p", { class: "note returned" }, r)), bar(parts, fen(s.total)), table(parts, true), skipped(s.skipped), notes(s)),
-    h("div", { class: "done-actions" }, h("button", { type: "button", class: "plain", id: "slip-open", "data-sale": s.settlement_id, onclick: () => slip.open(s.settlement_id) }, t("slipTitle"), " ", h("kbd", {}, "F10")),
+    h("div", { class: "split-body" }, bill.refunds.map((r) => h("p", { class: "note returned" }, r.text(), " ", h("button", { type: "button", class: "small", id: `slip-${r.id}`, onclick: () => slip.open("refund", r.id) }, t("slipTitle")))), bar(parts, fen(s.total)), table(parts, true), skipped(s.skipped), notes(s)),
+    h("div", { class: "done-actions" }, h("button", { type: "button", class: "plain", id: "slip-open", "data-sale": s.settlement_id, onclick: () => slip.open("sale", s.settlement_id) }, t("slipTitle"), " ", h("kbd", {}, "F10")),
       h("button", { type: "button", class: "settle", id: "next", onclick: next }, h("span", {}, t("nextBill"), " ", h("kbd", {}, "F2")))),
   ];
 }

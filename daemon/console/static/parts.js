@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { box } from "./problem.js";
-import { has, t } from "./words.js";
+import { english, has, t } from "./words.js";
 
 // panel is a framed part of a page with a heading; id names the place that is drawn again.
 export function panel(key, id, ...tools) {
@@ -60,6 +60,9 @@ export const tag = (text, look = "") => h("span", { class: `tag ${look}` }, text
 
 // named is the word for a value that came from the daemon, or the value itself where the page has none.
 export const named = (key, value) => (has(key) ? t(key) : String(value ?? ""));
+
+// told is a sentence of the daemon, which speaks Chinese to people, or in English the page's own words for it where there are any.
+export const told = (text, key) => (english() && has(key) ? t(key) : text);
 
 // when writes a moment as the counter's clock shows it; day the date alone. Both are in Beijing time, as the daemon writes them.
 export const when = (text) => (text || "").slice(0, 16).replace("T", " ");

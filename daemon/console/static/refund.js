@@ -78,12 +78,12 @@ async function send(dialog) {
 
 function booked(c, answer) {
   const accounts = fen(answer.own_back) + fen(answer.shared_back);
-  const text = `${t("refundDone", { cash: show(answer.cash_back), accounts: show(accounts) })}　${t("refundNo", { no: answer.receipt_no })}`;
+  const text = () => `${t("refundDone", { cash: show(answer.cash_back), accounts: show(accounts) })}　${t("refundNo", { no: answer.receipt_no })}`;
   change(() => {
     for (const line of answer.lines) {
       c.bill.returned[line.id] = plus(c.bill.returned[line.id] || "0", line.quantity);
     }
-    c.bill.refunds.push(text);
+    c.bill.refunds.push({ text, id: c.id });
   });
   reload(c.bill);
 }

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { byId, h, put } from "./dom.js";
 import { accounts } from "./pages/accounts.js";
 import { attention } from "./pages/attention.js";
+import { audit } from "./pages/audit.js";
 import { guidance } from "./pages/guidance.js";
 import { health } from "./pages/health.js";
 import { imports } from "./pages/imports.js";
@@ -18,7 +19,7 @@ import { labels, t } from "./words.js";
 
 // A page has an id, the routes it needs, manager where only a manager may use it, build (its elements, once a visit), and
 // any of enter, draw, card (another card is in the reader) and heard (an event came).
-const all = [today, accounts, premium, records, reports, reconcile, attention, imports, guidance, health];
+const all = [today, accounts, premium, records, reports, reconcile, attention, audit, imports, guidance, health];
 
 const counter = { id: "counter", needs: [] };
 

@@ -11,8 +11,8 @@ import { state } from "./store.js";
 import { sure } from "./sure.js";
 import { english, t } from "./words.js";
 
-// sale draws a settlement. lines are its lines with their ids and what of each is still sold; acts are changed(text) of the page, called
-// after money went back, and explain to open the long story.
+// sale draws a settlement. lines are its lines with their ids and what of each is still sold; acts are changed(said) of the page, called
+// after money went back with what outcome shows, and explain to open the long story.
 export function sale(s, lines, acts) {
   const open = (lines || []).filter((l) => l.left !== "0"); // what is still sold, where the daemon tells
   const parts = shares(s), over = ["reversed", "refunded"].includes(s.state);
@@ -24,7 +24,7 @@ export function sale(s, lines, acts) {
       s.cash_difference && fen(s.cash_difference) !== 0n && [t("cashOpen"), h("strong", { class: "bad-text" }, show(s.cash_difference))],
     ], "two"),
     h("div", { class: "actions start" },
-      button("slipShow", () => slip.open(s.settlement_id), { id: "sale-slip" }), button("whyShow", () => acts.explain(s), { id: "sale-why" }),
+      button("slipShow", () => slip.open("sale", s.settlement_id), { id: "sale-slip" }), button("whyShow", () => acts.explain(s), { id: "sale-why" }),
       !over && open.length > 0 && button("refundLines", () => refund(s, open, acts), { id: "sale-refund" }),
       !over && button("reverseGo", () => reverse(s, acts), { id: "sale-reverse", look: "plain danger-text" })),
     h("div", { class: "sale-split" }, h("p", { class: "sale-total" }, t("total"), " ", h("strong", {}, show(s.total))), bar(parts, fen(s.total)), splitTable(parts), skipped(s.skipped), notes(s)));
@@ -51,9 +51,13 @@ const told = (v) => [[t("reason"), v.reason || t("none")], [t("card"), v.without
 const body = (v) => ({ terminal: state.terminal, operator: operator(), ...(v.reason && { reason: v.reason }), ...(v.without && { without_card: true }) });
 const needReason = (v) => (v.without && !v.reason ? t("reasonNeeded") : "");
 
-function back(s, acts) {
-  return (answer) => acts.changed(t("backDone", { no: answer.receipt_no, cash: show(answer.cash_back), accounts: show(fen(answer.own_back) + fen(answer.shared_back)) }));
+// back tells the page what came back, and where its slip is.
+function back(of, id, acts) {
+  return (answer) => acts.changed({ text: () => t("backDone", { no: answer.receipt_no, cash: show(answer.cash_back), accounts: show(fen(answer.own_back) + fen(answer.shared_back)) }), slip: [of, id] });
 }
+
+// outcome says what was done last, with its slip; nothing for null.
+export const outcome = (said) => said && h("p", { class: "note returned", role: "status" }, said.text(), " ", button("slipTitle", () => slip.open(...said.slip), { look: "small", id: "outcome-slip", "data-slip": said.slip.join(" ") }));
 
 function reverse(s, acts) {
   const id = newId("V");
@@ -61,7 +65,7 @@ function reverse(s, acts) {
     title: t("reverseTitle"), go: t("reverseGo"), danger: true, fields: common(), check: needReason, warn: t("reverseWarn"),
     tell: (v) => [[t("what"), t("reverseTitle")], [t("receipt"), s.receipt_no], [t("patient"), s.holder], [t("amountBack"), show(s.total)], [t("cash"), show(s.cash_due)], ...told(v)],
     send: (v) => api.reverse(s.settlement_id, { reversal_id: id, ...body(v) }),
-    done: back(s, acts),
+    done: back("reversal", id, acts),
   });
 }
 
@@ -87,6 +91,6 @@ function refund(s, lines, acts) {
     send: (v) => api.refund(s.settlement_id, {
       refund_id: id, ...body(v), lines: wanted(v).map((w) => ({ id: w.line.id, quantity: parseQuantity(w.quantity), ...(w.codes.length && { trace_codes: w.codes }) })),
     }),
-    done: back(s, acts),
+    done: back("refund", id, acts),
   });
 }

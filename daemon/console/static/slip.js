@@ -1,4 +1,4 @@
-// The slip of a settlement, as the daemon writes it for a slip printer, to be looked at and printed. Every one that is fetched
+// The slip of a settlement, a return or a contribution, as the daemon writes it for a slip printer, to be looked at and printed. Every one that is fetched
 // counts as printed: from the second on the daemon marks it as a copy.
 
 import * as api from "./api.js";
@@ -13,11 +13,11 @@ export function setUp() {
   byId("slip-large").addEventListener("change", () => fetchSlip());
 }
 
-let shown = "";
+let shown = []; // of what, and its id
 
-// open fetches a slip and shows it, or why there is none.
-export async function open(settlement) {
-  shown = settlement;
+// open fetches a slip and shows it, or why there is none. of is sale, refund, reversal, premium or cancellation.
+export async function open(of, id) {
+  shown = [of, id];
   byId("slip-large").checked = false;
   await fetchSlip();
   byId("slip").showModal();
@@ -29,7 +29,7 @@ async function fetchSlip() {
   text.textContent = "";
   put(fault);
   try {
-    text.textContent = await api.slip(shown, columns, byId("slip-large").checked);
+    text.textContent = await api.slip(...shown, columns, byId("slip-large").checked);
     text.dataset.large = String(byId("slip-large").checked);
   } catch (error) {
     put(fault, box(error));

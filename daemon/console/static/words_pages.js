@@ -1,6 +1,32 @@
 // The words of the pages beside the counter, Chinese first.
 
 export const pageWords = {
+  // In English where the daemon itself speaks Chinese.
+  attentiontext_refused: ["", "The centre refused the report. Check it and decide."], attentiontext_unknown: ["", "Whether the centre has booked it is open; it is being found out."], attentiontext_adjusted: ["", "The centre booked other figures; they stand. Check them."],
+  attentiontext_held: ["", "The report came to nothing and is held. Decide."], attentiontext_one_sided: ["", "Only one side has it. Settle it with the centre."], attentiontext_agency: ["", "The account is closed or its holder has died: hand it to the agency."], attentiontext_goods: ["", "The centre did not take some trace codes. Correct them and report again."],
+  requesttext_pending: ["", "Sent; it counts when the centre has confirmed it."], requesttext_confirmed: ["", "The centre has confirmed it."], requesttext_refused: ["", "The centre did not agree."],
+  importtext_preview: ["", "Check these changes, then apply them. Nothing is written yet."], importtext_applied: ["", "The file is applied."],
+  premiumtext_counter: ["", "Paid. The official receipt counts."], premiumtext_tax_channel: ["", "Noted; the tax channel collects it. The official receipt counts."], premiumtext_cancelled: ["", "Cancelled; the money is back on the account."],
+  daytext_open: ["", "Not agreed with the centre yet: not held against it, or reports are open."], daytext_agreed: ["", "Agrees with the centre."], daytext_differing: ["", "Differs from the centre: decide row by row, then reconcile again."], daytext_closed: ["", "In a closed month."],
+  rowadvice_automatic: ["", "The rules decide it; nobody has to."], rowadvice_centre_only: ["", "The centre has it and we do not: were the goods handed over? If not, reverse it (2601); if so, enter it and reconcile again."],
+  rowadvice_venue_only: ["", "We have it and the centre does not: check it, then report it again or collect cash."], rowadvice_different: ["", "The amounts differ: compare the centre's details (5203, 5204); the centre's stand."],
+  recordsNote: ["", "A name is found whole only: names are kept as keyed digests."], reportsCounted: ["", "In yuan, net of returns; a return counts on its own day."],
+  used_own: ["", "Own bill"], used_giver: ["", "Paid for a relative"], used_premium: ["", "Contribution"], used_return: ["", "Returned"], used_adjust: ["", "Adjusted by the centre"],
+  wire_online: ["", "online"], wire_offline: ["", "offline: within the limits, reported later"], wire_not_configured: ["", "no centre is configured: reports stay here"],
+  limit_max_age: ["", "How old the facts may be"], limit_max_sale: ["", "One sale"], limit_max_person_total: ["", "One person, not reported yet"], limit_max_total: ["", "This venue, not reported yet"], limit_max_count: ["", "Sales not reported yet"],
+
+  page_audit: ["留痕", "Audit"], auditHead: ["操作与查询留痕", "Who did, tried or looked at what"], auditFrom: ["从", "From"], auditWho: ["谁", "Who"], auditNone: ["从这天起没有留痕。", "Nothing from this day on."],
+  audit_looks: ["查看与导出", "looks and exports"], audit_changes: ["店长操作与令牌", "changes and tokens"], audit_refusals: ["柜台拒绝", "refusals at the counter"],
+  incident_MANAGER: ["店长操作", "manager's change"], incident_EXPORT: ["导出", "export"], incident_RECORDS_REVEALED: ["查看完整证件号", "numbers shown whole"], incident_ACCOUNTS_VIEWED: ["查看账户", "accounts looked at"], incident_STATEMENT_VIEWED: ["查看流水", "statement looked at"], incident_HISTORY_VIEWED: ["查看资料变更", "history looked at"],
+  incident_TOKENS: ["启动时的令牌", "tokens at the start"], incident_TOKEN_ADDED: ["发放令牌", "token added"], incident_TOKEN_REVOKED: ["收回令牌", "token revoked"], incident_RETENTION: ["到期清理", "old data removed"], incident_PERSON_CARD_MISMATCH: ["人卡不一致", "not the patient's card"],
+  incident_E_PATIENT_BLOCKED: ["患者账户受限", "patient blocked"], incident_E_CARD_OWNER_MISMATCH: ["证件与人不符", "another's document"], incident_E_PROXY_DOCS: ["代购证件不全", "agent's documents missing"], incident_E_PROXY_TOO_MANY_CARDS: ["代购卡过多", "agent with many cards"], incident_E_RX_PERSON: ["处方与患者不符", "another's prescription"], incident_E_GUARDIAN: ["监护关系不符", "not the guardian"],
+  incident_E_CREDENTIAL_KIND: ["凭证不能用于此项", "wrong kind of credential"], incident_E_FACE_REQUIRED: ["未做人脸核验", "no face check"], incident_E_BINDING_ACTOR: ["不是本人申请", "not the giver's own request"], incident_import: ["导入", "import"],
+  detail_route: ["接口", "route"], detail_path: ["路径", "path"], detail_status: ["结果", "status"], detail_request_id: ["请求号", "request"], detail_peer: ["来源", "from"], detail_code: ["代码", "code"], detail_terminal: ["收银台", "terminal"], detail_operator: ["收银员", "operator"], detail_subject: ["对象", "subject"], detail_seq: ["读卡序号", "card sequence"], detail_differs: ["不符项", "differs"], detail_role: ["角色", "role"], detail_tokens: ["令牌", "tokens"], detail_format: ["格式", "format"], detail_from: ["从", "from"], detail_to: ["到", "to"], detail_group_by: ["按", "by"], detail_kind: ["内容", "content"],
+
+  historyHead: ["资料变更", "Changes of the holder's data"], historyShow: ["查询变更", "Show"], historyAsk: ["按“查询变更”查看医保中心对持卡人资料的变更；每次查询都会留痕。", "Press Show for what the centre said of the holder before; each look is remembered."], historyNone: ["资料没有变更过。", "Nothing has changed."], numberChanged: ["证件号有变更", "another number followed"], nameChanged: ["姓名有变更", "another name followed"],
+  repeatsHead: ["同一天多次购买同一商品", "The same goods in several bills of a day"], repeatsText: ["仅供核查，不说明有问题。", "A place to look; it proves nothing."], repeatsNone: ["这段时间没有发现。", "None in this period."],
+  cancelSlip: ["撤销凭据", "Cancellation slip"], allowancesBack: ["退回中心担保额度", "Give the guarantee back"], allowancesGo: ["退回", "Give it back"], allowancesWarn: ["全部退回，用于长期停业。中心重新担保之前，脱机结算都计入脱机风险额。", "All of it, for a venue that closes for long. Until the centre grants anew, everything settled offline is at risk."],
+
   menu: ["页面", "Pages"], page_counter: ["收银", "Counter"], page_today: ["今日", "Today"], page_accounts: ["账户家人", "Family"], page_premium: ["居民医保", "Premium"],
   page_attention: ["待办", "To do"], page_imports: ["导入", "Import"], page_health: ["健康", "Health"],
 

@@ -8,16 +8,16 @@ import { byId, h, put } from "../dom.js";
 import { fileButtons, saveFrom } from "../files.js";
 import * as guide from "../guide.js";
 import { fen, parsePrice, show } from "../money.js";
-import { button, choose, empty, field, named, panel, table, tag, tick, todayText, view, when } from "../parts.js";
+import { button, choose, empty, field, named, panel, table, tag, tick, todayText, told, view, when } from "../parts.js";
 import { giver } from "../split.js";
 import { present, reader, state } from "../store.js";
 import { sure } from "../sure.js";
 import { english, t } from "../words.js";
 
-const money = asking(), bound = asking(), used = asking();
+const money = asking(), bound = asking(), used = asking(), before = asking();
 const topics = ["binding", "unbinding", "sharing", "hotline"];
 
-let said = ""; // what the last request has come to
+let said = () => ""; // what the last request has come to, in the language of the moment
 
 // relations are what the beneficiary can be to the giver.
 const relations = ["spouse", "parent", "child", "sibling", "paternal_grandparent", "maternal_grandparent", "son_grandchild", "daughter_grandchild", "spouse_parent"];
@@ -33,15 +33,16 @@ export const accounts = {
       panel("bindingsHead", "bindings-list", button("bindNew", bind, { id: "bind-new", look: "primary" })),
       panel("requestsHead", "requests-list"),
       ...(state.routes.has("GET /v1/people/me/statement") ? [panel("statementHead", "statement", button("statementShow", lookBack, { id: "statement-show" }), ...fileButtons("statement", fetchStatement))] : []),
+      ...(state.routes.has("GET /v1/people/me/history") ? [panel("historyHead", "history", button("historyShow", () => before.run(() => api.history(state.terminal)), { id: "history-show" }))] : []),
     ];
   },
   enter() {
-    said = "";
+    said = () => "";
     guide.ask();
     load();
   },
   card() {
-    said = "";
+    said = () => "";
     load();
   },
   heard(name) {
@@ -52,7 +53,10 @@ export const accounts = {
 
 // load asks about the card in the reader; without one nobody's money is shown.
 function load(keep = false) {
-  if (!keep) used.clear(); // another card
+  if (!keep) { // another card
+    used.clear();
+    before.clear();
+  }
   if (!present()) {
     money.clear();
     bound.clear();
@@ -64,13 +68,22 @@ function load(keep = false) {
 
 function draw() {
   drawHolder();
-  byId("asked").hidden = !said;
-  byId("asked").textContent = said;
+  byId("asked").textContent = said();
+  byId("asked").hidden = !said();
   put(byId("accounts-list"), present() ? view(money, accountTable) : noCard());
   put(byId("bindings-list"), present() ? view(bound, (b) => bindingTable(b.bindings)) : empty(t("cardFirst")));
   put(byId("requests-list"), view(bound, (b) => requestTable(b.requests)) || empty(t("requestsNone")));
   byId("bind-new").disabled = reader()?.state !== "present";
   guide.show("accounts-guide", topics);
+  drawLooks();
+}
+
+// drawLooks draws what is shown on request only.
+function drawLooks() {
+  if (byId("history")) {
+    byId("history-show").disabled = reader()?.state !== "present";
+    put(byId("history"), view(before, history) || h("p", { class: "muted" }, t("historyAsk")));
+  }
   if (!byId("statement")) return;
   for (const id of ["statement-show", "statement-xlsx", "statement-pdf", "statement-csv"]) byId(id).disabled = reader()?.state !== "present";
   put(byId("statement"), view(used, statement) || h("p", { class: "muted" }, t("statementAsk")));
@@ -84,9 +97,19 @@ function statement(s) {
   if (!s.entries.length) return empty(t("statementNone"));
   return h("div", { class: "stack" }, h("p", { class: "strong" }, t("statementSums", { own: show(s.own_paid), given: show(s.given), received: show(s.received) })),
     table(t("statementHead"), [
-      ["at", "muted", (e) => when(e.at)], ["what", "", (e) => [e.kind_text, e.other].filter(Boolean).join(" ")], ["content", "", (e) => e.items || ""], ["receipt", "muted small-text", (e) => e.receipt_no],
+      ["at", "muted", (e) => when(e.at)], ["what", "", (e) => [told(e.kind_text, `used_${e.kind}`), e.other].filter(Boolean).join(" ")], ["content", "", (e) => e.items || ""], ["receipt", "muted small-text", (e) => e.receipt_no],
       ["total", "money", (e) => show(e.total)], ["paidOwn", "money strong", (e) => show(e.paid)], ["balanceAfter", "money", (e) => (e.balance_after === undefined ? "" : show(e.balance_after))],
     ], s.entries));
+}
+
+// history lists what the centre said of the holder before. Numbers are not shown, only whether one has changed.
+function history(answer) {
+  if (!answer.changes.length) return empty(t("historyNone"));
+  return table(t("historyHead"), [
+    ["validity", "muted", (c) => `${when(c.from)} ${t("until")} ${when(c.until)}`], ["whose", "", (c) => h("span", { class: "item" }, c.name)],
+    ["insurance", "", (c) => named(`insurance_${c.insurance}`, c.insurance)], ["status", "", (c) => status(c.status)], ["area", "", (c) => c.area],
+    ["change", "", (c) => [c.number_changed && t("numberChanged"), c.name_changed && t("nameChanged")].filter(Boolean).join(" · ")],
+  ], answer.changes);
 }
 
 const noCard = () => empty(t("cardFirst"));
@@ -141,7 +164,7 @@ function requestTable(list) {
     ["what", "", (r) => h("span", { class: "item" }, named(`action_${r.action}`, r.action))],
     ["whose", "", (r) => `${r.giver} → ${r.beneficiary}`],
     ["content", "", content],
-    ["centreSays", "", (r) => h("span", {}, tag(named(`request_${r.state}`, r.state), { confirmed: "good", refused: "bad" }[r.state] || "warn"), " ", r.answer || r.message)],
+    ["centreSays", "", (r) => h("span", {}, tag(named(`request_${r.state}`, r.state), { confirmed: "good", refused: "bad" }[r.state] || "warn"), " ", r.answer || told(r.message, `requesttext_${r.state}`))],
   ], list);
 }
 
@@ -163,7 +186,7 @@ const read = (v) => (v.notice ? { notice: v.notice } : {});
 const basics = (id) => ({ request_id: id, terminal: state.terminal, operator: operator() });
 
 function done(answer) {
-  said = `${answer.message} ${t("requestNo", { id: answer.request_id })}`;
+  said = () => `${told(answer.message, `requesttext_${answer.state}`)} ${t("requestNo", { id: answer.request_id })}`;
   load(true);
 }
 

@@ -5,7 +5,7 @@ import { asking } from "../asking.js";
 import { operator } from "../bill.js";
 import { byId, h, put } from "../dom.js";
 import { show } from "../money.js";
-import { button, choose, empty, named, panel, table, tag, view, when } from "../parts.js";
+import { button, choose, empty, named, panel, table, tag, told, view, when } from "../parts.js";
 import { change } from "../store.js";
 import { sure } from "../sure.js";
 import { english, t } from "../words.js";
@@ -34,7 +34,7 @@ function items(found) {
   return table(t("attentionHead"), [
     ["at", "muted", (a) => when(a.opened_at)],
     ["kind", "", (a) => tag(named(`attention_${a.kind}`, a.kind), a.kind === "unknown" ? "warn" : "bad")],
-    ["what", "", (a) => h("div", {}, h("span", { class: "item wraps" }, a.message), h("span", { class: "muted small-text" }, [a.holder, a.subject && named(`subject_${a.subject}`, a.subject), a.settlement_id, a.subject_id].filter(Boolean).join(" · ")), detail(a))],
+    ["what", "", (a) => h("div", {}, h("span", { class: "item wraps" }, told(a.message, `attentiontext_${a.kind}`)), h("span", { class: "muted small-text" }, [a.holder, a.subject && named(`subject_${a.subject}`, a.subject), a.settlement_id, a.subject_id].filter(Boolean).join(" · ")), detail(a))],
     ["atStake", "money strong", (a) => (a.amount ? show(a.amount) : "")],
   ], found, (a) => [button("decide", () => decide(a), { look: "small", id: `decide-${a.id}`, "aria-label": `${t("decide")} ${a.id}` })]);
 }
@@ -53,7 +53,7 @@ function decide(a) {
     title: t("decideTitle"), go: t("decideGo"), warn: (v) => (v.decision ? t("decideFollows") : t("decideWarn")),
     fields: [a.decisions?.length > 0 && choose("decision", "decision", a.decisions.map((d) => [d.decision, english() ? named(`decision_${d.decision}`, d.label) : d.label])), h("label", { class: "field wide-field" }, h("span", {}, t("decideNote")), h("textarea", { name: "note", maxlength: "500", rows: "3" }))],
     check: (v) => (v.note ? "" : t("decideNeed")),
-    tell: (v) => [[t("what"), a.message], v.decision && [t("decision"), named(`decision_${v.decision}`, v.decision)], [t("subject"), [a.settlement_id, a.subject_id].filter(Boolean).join(" ")], [t("decideNote"), v.note], [t("operatorTitle"), [operator().id, operator().name].filter(Boolean).join(" ")]],
+    tell: (v) => [[t("what"), told(a.message, `attentiontext_${a.kind}`)], v.decision && [t("decision"), named(`decision_${v.decision}`, v.decision)], [t("subject"), [a.settlement_id, a.subject_id].filter(Boolean).join(" ")], [t("decideNote"), v.note], [t("operatorTitle"), [operator().id, operator().name].filter(Boolean).join(" ")]],
     send: (v) => api.closeAttention(a.id, { operator: operator(), note: v.note, ...(v.decision && { decision: v.decision }) }),
     done: () => look(true),
   });

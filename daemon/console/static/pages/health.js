@@ -5,10 +5,11 @@ import { asking } from "../asking.js";
 import { byId, h, put } from "../dom.js";
 import { warnings } from "../chips.js";
 import { fen, show } from "../money.js";
-import { empty, facts, named, panel, table, tag, when } from "../parts.js";
+import { button, empty, facts, named, panel, table, tag, told, when } from "../parts.js";
 import { state, terminalOf } from "../store.js";
 import { age } from "../split.js";
-import { english, t } from "../words.js";
+import { sure } from "../sure.js";
+import { t } from "../words.js";
 
 const wire = asking();
 
@@ -36,12 +37,15 @@ function draw() {
   put(byId("health-readers"), state.readers.length ? readers() : empty(t("readersNone")));
 }
 
+// seconds reads a duration as the daemon writes it: 72h0m0s.
+const seconds = (text) => [...text.matchAll(/(\d+)([hms])/g)].reduce((all, [, n, unit]) => all + Number(n) * { h: 3600, m: 60, s: 1 }[unit], 0);
+
 // limits are the offline limits with what of each is used.
 function limits(d) {
   if (!d.limits.length) return empty(t("noLimits"));
-  const amount = (l, text) => (l.unit === "yuan" ? show(text) : text);
+  const amount = (l, text) => ({ yuan: () => show(text), duration: () => age(seconds(text)) }[l.unit] || (() => text))();
   return table(t("limitsHead"), [
-    ["limitName", "", (l) => h("div", {}, h("span", { class: "item" }, english() ? l.limit : l.name), !english() && h("span", { class: "muted small-text block" }, l.limit))],
+    ["limitName", "", (l) => h("div", {}, h("span", { class: "item" }, told(l.name, `limit_${l.limit.slice("offline.".length)}`)), h("span", { class: "muted small-text block" }, l.limit))],
     ["allowed", "money", (l) => amount(l, l.allowed)], ["used", "money strong", (l) => (l.used === undefined ? h("span", { class: "muted" }, t("eachSale")) : amount(l, l.used))],
     ["", "", (l) => (l.percent === undefined ? "" : h("meter", { min: "0", max: "100", high: "80", optimum: "0", value: String(Math.min(100, l.percent)), "aria-label": `${l.percent}%` }, `${l.percent}%`))],
   ], d.limits);
@@ -52,18 +56,27 @@ function line(d) {
   const reports = (r) => t("countAmount", { n: r.count, amount: show(r.amount) });
   return [
     [t("unsent"), reports(d.unsent)], [t("unknownReports"), reports(d.unknown)], d.oldest_unsent && [t("oldestIs"), when(d.oldest_unsent)],
-    [t("atRiskNow"), h("strong", { class: fen(d.at_risk) > 0n ? "bad-text" : "" }, show(d.at_risk))], [t("allowancesNow"), show(d.allowances)],
+    [t("atRiskNow"), h("strong", { class: fen(d.at_risk) > 0n ? "bad-text" : "" }, show(d.at_risk))], [t("allowancesNow"), h("span", {}, show(d.allowances), " ", fen(d.allowances) > 0n && button("allowancesBack", giveBack, { look: "small", id: "allowances-back" }))],
     [t("ledgerAtIs"), d.ledger_at ? `${when(d.ledger_at)} (${t("ledgerAgo", { age: age(d.ledger_age) })})` : t("notTold")], [t("feedIs"), named(`feed_${d.feed}`, d.feed)],
   ];
 }
 
+// giveBack returns what the centre guarantees this venue, for one that closes for long.
+function giveBack() {
+  sure({
+    title: t("allowancesBack"), go: t("allowancesGo"), danger: true, warn: t("allowancesWarn"),
+    tell: () => [[t("what"), t("allowancesBack")], [t("allowancesNow"), show(wire.answer.detail.allowances)]],
+    send: api.returnAllowances, done: () => ask(true),
+  });
+}
+
 // centre is what this page has heard of the line, of reports that wait, and of the last quote.
 function centre() {
-  const { upstream, lastQuote: quote } = state, told = (n) => (upstream ? t("reportsAre", { n }) : t("notTold"));
+  const { upstream, lastQuote: quote } = state, counted = (n) => (upstream ? t("reportsAre", { n }) : t("notTold"));
   const offline = upstream?.offline ?? state.offline;
-  if (wire.answer?.detail) return facts([[t("wire"), tag(english() ? named(wire.answer.state, wire.answer.state) : wire.answer.text, wire.answer.state === "online" ? "good" : "warn")], ...line(wire.answer.detail)], "two");
+  if (wire.answer?.detail) return facts([[t("wire"), tag(told(wire.answer.text, `wire_${wire.answer.state}`), wire.answer.state === "online" ? "good" : "warn")], ...line(wire.answer.detail)], "two");
   return facts([
-    [t("wire"), tag(offline ? t("offline") : t("online"), offline ? "warn" : "good")], [t("unsent"), told(upstream?.unsent)], [t("unknownReports"), told(upstream?.unknown)],
+    [t("wire"), tag(offline ? t("offline") : t("online"), offline ? "warn" : "good")], [t("unsent"), counted(upstream?.unsent)], [t("unknownReports"), counted(upstream?.unknown)],
     [t("ledgerLast"), quote ? t("ledgerAgo", { age: age(quote.ledger_age_s) }) : t("notTold")], quote && [t("riskLast"), show(quote.at_risk || "0.00")],
   ], "two");
 }

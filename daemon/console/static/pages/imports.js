@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { asking } from "../asking.js";
 import { operator } from "../bill.js";
 import { byId, h, put } from "../dom.js";
-import { button, empty, facts, named, panel, table, tag, view, when } from "../parts.js";
+import { button, empty, facts, named, panel, table, tag, told, view, when } from "../parts.js";
 import { sure } from "../sure.js";
 import { t } from "../words.js";
 
@@ -59,7 +59,7 @@ const kinds = ["people", "accounts", "bindings", "usage"];
 
 function shown(p) {
   const applied = p.state === "applied";
-  return h("div", { class: "stack" }, h("p", { class: applied ? "note returned" : "note", id: "import-state" }, p.message),
+  return h("div", { class: "stack" }, h("p", { class: applied ? "note returned" : "note", id: "import-state" }, told(p.message, `importtext_${applied ? "applied" : "preview"}`)),
     facts([[t("importId"), p.snapshot_id], [t("importTime"), when(p.centre_time)], [t("importKey"), p.key], [t("importKind"), p.full ? t("importFull") : t("importPart")]]),
     table(t("importPreview"), [["what", "", (k) => t(`import_${k}`)], ...["new", "changed", "ended", "unchanged", "kept"].map((c) => [`count_${c}`, "num", (k) => count(c, p[k][c])])], kinds),
     p.examples.length > 0 && h("h3", {}, t("examples")),

@@ -6,13 +6,14 @@ import { goodNumber, newId, operator } from "../bill.js";
 import { byId, h, put } from "../dom.js";
 import * as guide from "../guide.js";
 import { fen, parsePrice, show } from "../money.js";
-import { button, choose, empty, facts, field, named, tag, tick, values, view, when } from "../parts.js";
+import { button, choose, empty, facts, field, named, tag, tick, told, values, view, when } from "../parts.js";
+import * as slip from "../slip.js";
 import { present, reader, state } from "../store.js";
 import { sure } from "../sure.js";
 import { t } from "../words.js";
 
 const found = asking();
-let said = "";
+let said = () => ""; // what was done last, in the language of the moment
 
 export const premium = {
   id: "premium",
@@ -36,11 +37,11 @@ export const premium = {
     ];
   },
   enter() {
-    said = "";
+    said = () => "";
     found.clear();
     guide.ask();
   },
-  card() { said = ""; },
+  card() { said = () => ""; },
   heard(name) {
     if (name === "upstream" && found.answer) again();
   },
@@ -55,19 +56,21 @@ function draw() {
   byId("payer").textContent = card ? t("payerIs", { name: card.holder || card.number }) : t("payerFirst");
   byId("payer").dataset.state = card ? "present" : "absent";
   byId("premium-go").disabled = !card;
-  byId("paid").hidden = !said;
-  byId("paid").textContent = said;
+  byId("paid").textContent = said();
+  byId("paid").hidden = !said();
   put(byId("premium-found"), view(found, shown) || empty(t("premiumNone")));
   guide.show("premium-guide", ["premium", "premium_due", "hotline"]);
 }
 
 function shown(p) {
-  return h("div", {}, facts([
+  return h("div", { class: "stack" }, facts([
     [t("state"), h("span", {}, tag(t(`premium_${p.state}`), p.state === "paid" ? "good" : "warn"), " ", named(`report_${p.report}`, p.report))],
     [t("payer"), p.payer], [t("beneficiaryIs"), p.beneficiary], [t("premiumYear"), String(p.year)], [t("amount"), h("strong", {}, show(p.amount))],
     [t("at"), when(p.at)], [t("receipt"), p.receipt_no], [t("premiumNo"), p.premium_id],
     p.wait_days && [t("waitDays"), t("waitDaysAre", { n: p.wait_days })],
-  ]), h("p", { class: "note" }, p.message), p.state === "paid" && h("div", { class: "actions" }, button("premiumCancel", () => cancel(p), { id: "premium-cancel", look: "plain danger-text" })));
+  ]), h("p", { class: "note" }, told(p.message, `premiumtext_${p.state === "cancelled" ? "cancelled" : p.collected_by}`)), h("div", { class: "actions" }, button("slipTitle", () => slip.open("premium", p.premium_id), { id: "premium-slip", "data-slip": p.premium_id }),
+    p.state === "cancelled" && button("cancelSlip", () => slip.open("cancellation", p.premium_id), { id: "premium-cancel-slip", "data-slip": p.premium_id }),
+    p.state === "paid" && button("premiumCancel", () => cancel(p), { id: "premium-cancel", look: "plain danger-text" })));
 }
 
 function look(event) {
@@ -94,7 +97,7 @@ function pay(event) {
       ...(categories.length && { categories }),
     }),
     done: (answer) => {
-      said = t("premiumPaid", { amount: show(answer.amount), name: answer.beneficiary });
+      said = () => t("premiumPaid", { amount: show(answer.amount), name: answer.beneficiary });
       form.reset();
       found.run(async () => answer);
     },
@@ -113,7 +116,7 @@ function cancel(p) {
     look: state.routes.has("preview POST /v1/premiums/{id}/cancellation") ? (v) => api.cancelPremium(p.premium_id, { ...request(v), preview: true }) : undefined,
     send: (v, seen) => api.cancelPremium(p.premium_id, { ...request(v), ...(seen?.confirm_digest && { confirm_digest: seen.confirm_digest }) }),
     done: (answer) => {
-      said = t("premiumBack", { amount: show(answer.amount), no: answer.receipt_no });
+      said = () => t("premiumBack", { amount: show(answer.amount), no: answer.receipt_no });
       found.run(() => api.premium(p.premium_id));
     },
   });

@@ -6,9 +6,9 @@ import { goodNumber } from "../bill.js";
 import { byId, h, put } from "../dom.js";
 import { fileButtons, save } from "../files.js";
 import { show } from "../money.js";
-import { button, choose, empty, field, named, panel, table, tag, todayText, values, view, when } from "../parts.js";
+import { button, choose, empty, field, named, panel, table, tag, todayText, told, values, view, when } from "../parts.js";
 import { box } from "../problem.js";
-import { goods, sale, story } from "../sale.js";
+import { goods, outcome, sale, story } from "../sale.js";
 import { state } from "../store.js";
 import { t } from "../words.js";
 
@@ -18,7 +18,7 @@ const states = ["settled", "accepted", "unknown", "refused", "adjusted", "partly
 let rows = []; // of all the pages that were fetched
 let asked = {}; // the filters that were sent
 let chosen = null; // the record that is looked at
-let said = "";
+let said = null; // what was done last
 
 export const records = {
   id: "records", manager: true,
@@ -29,7 +29,7 @@ export const records = {
       h("section", { class: "panel part" }, h("form", { class: "part-body filters", id: "records-form", role: "search", autocomplete: "off", onsubmit: search },
         day("records-from", "from", "dayFrom"), day("records-to", "to", "dayTo"), field("patientName", "name", { maxlength: "50", "data-hint": "wholeName" }), field("patientId", "person", { maxlength: "18" }),
         field("doctor", "doctor", { maxlength: "50" }), choose("state", "state", [["", "", "any"], ...states.map((s) => [s, "", `state_${s}`])]), field("medType", "med_type", { maxlength: "6", "data-hint": "medTypeHint" }),
-        field("words", "words", { maxlength: "100", "data-hint": "wordsHint" }), field("disease", "disease", { maxlength: "200" }), field("area", "area", { maxlength: "6" }), field("number", "settlement", { maxlength: "64" }),
+        wide(field("words", "words", { maxlength: "100", "data-hint": "wordsHint" })), field("disease", "disease", { maxlength: "200" }), field("area", "area", { maxlength: "6" }), field("number", "settlement", { maxlength: "64" }),
         h("div", { class: "actions" }, ...["today", "week", "month"].map((span) => h("button", { type: "button", class: "small", id: `span-${span}`, "data-t": `span_${span}`, onclick: () => preset(span) })),
           h("button", { type: "submit", class: "primary", id: "records-find" }, h("span", { "data-t": "find" }))),
         h("p", { class: "fault wide-field", id: "records-fault", role: "alert" }))),
@@ -47,18 +47,24 @@ export const records = {
   draw() {
     put(byId("records-list"), page.problem && box(page.problem), rows.length > 0 && list(), rows.length === 0 && !page.problem && (page.busy ? h("p", { class: "nothing muted" }, t("loading")) : empty(t("recordsNone"), t("recordsNoneText"))), more());
     byId("records-one").parentElement.hidden = !chosen && !found.problem;
-    put(byId("records-one"), said && h("p", { class: "note returned", role: "status" }, said),
+    put(byId("records-one"), outcome(said),
       view(found, (s) => sale(s, s.lines, { changed, explain: (x) => why.run(() => api.explanation(x.settlement_id)) })), view(why, story));
   },
 };
 
+// wide gives a field the room of two.
+function wide(label) {
+  label.classList.add("twice");
+  return label;
+}
+
 function forget() {
-  said = "";
+  said = null;
   why.clear();
 }
 
-function changed(text) {
-  said = text;
+function changed(what) {
+  said = what;
   found.run(() => api.settlement(chosen.settlement_id), true);
 }
 
@@ -92,7 +98,7 @@ function fetchPage(cursor) {
 function more() {
   const answer = page.answer;
   if (!answer) return null;
-  return h("div", { class: "actions" }, answer.note && h("p", { class: "muted" }, answer.note), h("span", { class: "muted grow", role: "status", id: "records-count" }, t("recordsCount", { n: rows.length })),
+  return h("div", { class: "actions" }, answer.note && h("p", { class: "muted" }, told(answer.note, "recordsNote")), h("span", { class: "muted grow", role: "status", id: "records-count" }, t("recordsCount", { n: rows.length })),
     answer.cursor && button("moreRows", () => fetchPage(page.answer.cursor), { id: "records-more", "data-cursor": answer.cursor }));
 }
 

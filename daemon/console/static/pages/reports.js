@@ -6,11 +6,11 @@ import { bars, looks } from "../chart.js";
 import { byId, h, put } from "../dom.js";
 import { fileButtons, save } from "../files.js";
 import { show } from "../money.js";
-import { choose, empty, field, panel, table, todayText, values, view } from "../parts.js";
+import { choose, empty, field, panel, table, todayText, told, values, view } from "../parts.js";
 import { state } from "../store.js";
 import { t } from "../words.js";
 
-const report = asking();
+const report = asking(), repeats = asking();
 const groupings = ["day", "month", "med_type", "source", "relation", "disease", "area", "class", "operator", "terminal"];
 
 let asked = {};
@@ -24,18 +24,22 @@ export const reports = {
         field("dayFrom", "from", { type: "date", value: `${todayText().slice(0, 8)}01`, id: "reports-from" }), field("dayTo", "to", { type: "date", value: todayText(), id: "reports-to" }),
         choose("groupBy", "group_by", groupings.map((g) => [g, "", `by_${g}`]), { id: "reports-by" }), h("button", { type: "submit", class: "primary", id: "reports-go" }, h("span", { "data-t": "showReport" })))),
       panel("reportsHead", "reports-body", ...(state.routes.has("GET /v1/exports") ? fileButtons("report", (format) => save("report", { ...asked, kind: "report", format })) : [])),
+      ...(state.routes.has("GET /v1/reports/repeats") ? [panel("repeatsHead", "reports-repeats")] : []),
     ];
   },
   enter: () => look(),
   draw() {
     put(byId("reports-body"), view(report, shown));
+    if (byId("reports-repeats")) put(byId("reports-repeats"), view(repeats, (r) => (r.repeats.length ? often(r.repeats) : empty(t("repeatsNone")))));
   },
 };
 
 function look(event) {
   event?.preventDefault();
   asked = values(byId("reports-form"));
-  if (asked.from && asked.to) report.run(() => api.report(asked));
+  if (!asked.from || !asked.to) return;
+  report.run(() => api.report(asked));
+  if (byId("reports-repeats")) repeats.run(() => api.repeats(asked.from, asked.to));
 }
 
 function shown(r) {
@@ -50,5 +54,13 @@ function shown(r) {
         ["group", "", (g) => h("span", { class: "item" }, g.name || g.key || t("none"))], ["sales", "num", (g) => String(g.sales)], ["returns", "num", (g) => String(g.returns)],
         ["total", "money strong", (g) => show(g.total)], money("fund"), money("own"), money("shared"), money("cash"),
       ], [...r.groups, whole])),
-    h("p", { class: "muted" }, r.counted, " ", r.contributions.paid > 0 && t("contributionsAre", { n: r.contributions.paid, amount: show(r.contributions.amount) })));
+    h("p", { class: "muted" }, told(r.counted, "reportsCounted"), " ", r.contributions.paid > 0 && t("contributionsAre", { n: r.contributions.paid, amount: show(r.contributions.amount) })));
+}
+
+// often lists who was sold the same goods in several bills of a day. It proves nothing; it is a place to look.
+function often(list) {
+  return h("div", { class: "stack" }, h("p", { class: "muted" }, t("repeatsText")), table(t("repeatsHead"), [
+    ["day", "", (r) => r.day], ["patient", "", (r) => h("span", { class: "item" }, r.holder)], ["code", "", (r) => r.code], ["sales", "num", (r) => String(r.sales)], ["total", "money strong", (r) => show(r.amount)],
+    ["number", "muted small-text", (r) => r.last_settlement_id],
+  ], list));
 }

@@ -5,12 +5,12 @@ import { asking } from "../asking.js";
 import { byId, h, put } from "../dom.js";
 import { show } from "../money.js";
 import { button, clock, empty, field, named, panel, table, tag, todayText, values, view } from "../parts.js";
-import { goods, sale, story } from "../sale.js";
+import { goods, outcome, sale, story } from "../sale.js";
 import { state } from "../store.js";
 import { t } from "../words.js";
 
 const found = asking(), why = asking(), listed = asking();
-let said = "";
+let said = null; // what was done last
 
 export const today = {
   id: "today",
@@ -34,7 +34,7 @@ export const today = {
   },
   draw() {
     put(byId("today-list"), list());
-    put(byId("today-one"), said && h("p", { class: "note returned", role: "status" }, said),
+    put(byId("today-one"), outcome(said),
       view(found, (s) => sale(s, s.lines, { changed, explain })) || empty(t("todayPick")), view(why, story));
   },
 };
@@ -47,12 +47,12 @@ function load(keep = false) {
 }
 
 function forget() {
-  said = "";
+  said = null;
   why.clear();
 }
 
-function changed(text) {
-  said = text;
+function changed(what) {
+  said = what;
   reload();
 }
 
