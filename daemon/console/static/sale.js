@@ -38,9 +38,9 @@ export function story(e) {
   const source = (x) => h("span", { class: "muted small-text" }, [x.rule, x.basis || x.rule_source].filter(Boolean).join(" · "));
   const words = (x) => (english() ? x.english : x.message);
   return h("div", { class: "stack" }, table(t("whyShow"), [
-    ["whose", "", (x) => h("span", { class: "item" }, x.source === "own" ? `${t("ownShort")} ${x.holder}` : giver(x))],
+    ["whose", "", (x) => h("div", {}, h("span", { class: "item" }, x.source === "own" ? `${t("ownShort")} ${x.holder}` : giver(x)), h("span", { class: "block" }, words(x), " ", source(x)))],
     ["payable", "money", (x) => show(x.payable)], ["available", "money", (x) => (x.available === undefined ? "" : show(x.available))],
-    ["taken", "money strong", (x) => show(x.taken)], ["reason", "", (x) => h("div", {}, words(x), " ", source(x))],
+    ["taken", "money strong", (x) => show(x.taken)],
   ], e.trials), e.cash.length > 0 && h("h3", {}, t("cashWhy")), e.cash.length > 0 && table(t("cashWhy"), [
     ["line", "num", (x) => x.line || ""], ["amount", "money", (x) => show(x.amount)], ["reason", "", (x) => h("div", {}, words(x), " ", source(x))],
   ], e.cash));

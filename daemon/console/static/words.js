@@ -21,7 +21,7 @@ const words = {
 
   chipService: ["本机服务", "Service"], chipCentre: ["医保中心", "Centre"],
   up: ["正常", "up"], down: ["断开", "down"], online: ["在线", "online"], offline: ["脱机", "offline"], connecting: ["重连中", "reconnecting"], notYet: ["未连接", "not connected"],
-  chipWarnings: ["提示 {n}", "{n} warnings"], noWarnings: ["一切正常。", "All is well."],
+  chipWarnings: ["提示 {n}", "Warnings {n}"], noWarnings: ["一切正常。", "All is well."],
   warnings: ["当前提示", "Standing warnings"], cause: ["原因：", "Cause: "], remedy: ["处理：", "What to do: "],
 
   card: ["卡片", "Card"],

@@ -34,7 +34,7 @@ function items(found) {
   return table(t("attentionHead"), [
     ["at", "muted", (a) => when(a.opened_at)],
     ["kind", "", (a) => tag(named(`attention_${a.kind}`, a.kind), a.kind === "unknown" ? "warn" : "bad")],
-    ["what", "", (a) => h("div", {}, h("span", { class: "item wraps" }, told(a.message, `attentiontext_${a.kind}`)), h("span", { class: "muted small-text" }, [a.holder, a.subject && named(`subject_${a.subject}`, a.subject), a.settlement_id, a.subject_id].filter(Boolean).join(" · ")), detail(a))],
+    ["what", "", (a) => h("div", {}, h("span", { class: "item wraps" }, told(a.message, `attentiontext_${a.kind}`)), " ", h("span", { class: "muted small-text" }, [a.holder, a.subject && named(`subject_${a.subject}`, a.subject), a.settlement_id, a.subject_id].filter(Boolean).join(" · ")), detail(a))],
     ["atStake", "money strong", (a) => (a.amount ? show(a.amount) : "")],
   ], found, (a) => [button("decide", () => decide(a), { look: "small", id: `decide-${a.id}`, "aria-label": `${t("decide")} ${a.id}` })]);
 }

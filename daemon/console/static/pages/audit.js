@@ -67,6 +67,6 @@ function list(found) {
     ["at", "muted", (l) => l.at.slice(0, 19).replace("T", " ")],
     ["kind", "", (l) => tag(named(`incident_${l.kind}`, l.kind), colours[groupOf(l.kind)])],
     ["auditWho", "", (l) => h("span", { class: "item" }, [l.pos, l.reader].filter(Boolean).join(" · "))],
-    ["content", "", (l) => h("p", { class: "traits" }, Object.entries(l.detail).filter(([name]) => !hidden.includes(name)).map(([name, value]) => h("span", {}, h("span", { class: "muted" }, named(`detail_${name}`, name)), " ", value)))],
+    ["content", "", (l) => h("p", { class: "traits" }, Object.entries(l.detail).filter(([name, value]) => value && !hidden.includes(name)).map(([name, value]) => h("span", {}, h("span", { class: "muted" }, named(`detail_${name}`, name)), " ", value)))],
   ], found);
 }
