@@ -105,6 +105,7 @@ func (d *Daemon) openUpstream(context.Context) error {
 	}
 	if line != nil {
 		line.OnMoved(d.up.feed.Nudge)
+		line.OnNews(d.ledger.Heed)
 	}
 	return nil
 }

@@ -154,11 +154,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		defer end()
 		fmt.Fprintf(stdout, "metrics: http://%s/metrics\n", at) //nolint:errcheck // a closed output does not stop a server
 	}
-	return serveMessages(ctx, s, c, log, stdout)
+	return serveMessages(ctx, s, c, log, registry, stdout)
 }
 
 // serveMessages answers until the context ends; the centre tidies up beside it.
-func serveMessages(ctx context.Context, s settings, c *centre.Centre, log *slog.Logger, stdout io.Writer) error {
+func serveMessages(ctx context.Context, s settings, c *centre.Centre, log *slog.Logger, registry prometheus.Registerer, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", s.listen, err)
@@ -169,7 +169,7 @@ func serveMessages(ctx context.Context, s settings, c *centre.Centre, log *slog.
 	defer func() { stopTidying(); <-tidied }()
 	server := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	ctx, stop := context.WithCancel(ctx)
-	relayed, err := s.nats.serve(ctx, c.Handler(), log)
+	relayed, err := s.nats.serve(ctx, c.Handler(), log, registry)
 	if err != nil {
 		stop()
 		return errors.Join(err, listener.Close())

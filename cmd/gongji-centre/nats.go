@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"gongji/config"
@@ -83,7 +85,7 @@ func (n *natsSettings) endpoint() (end relay.Endpoint, err error) {
 
 // serve feeds the handler from the message servers until ctx ends; ended waits for the messages under way. Without --nats it
 // does nothing.
-func (n *natsSettings) serve(ctx context.Context, handler http.Handler, log *slog.Logger) (ended func(), err error) {
+func (n *natsSettings) serve(ctx context.Context, handler http.Handler, log *slog.Logger, registry prometheus.Registerer) (ended func(), err error) {
 	if len(n.servers) == 0 {
 		return func() {}, nil
 	}
@@ -95,8 +97,9 @@ func (n *natsSettings) serve(ctx context.Context, handler http.Handler, log *slo
 		return nil, err
 	}
 	server, err := relay.NewServer(relay.ServerOptions{
-		Endpoint: end, Prefix: n.prefix, Handler: handler, Logger: log,
-		Bounds: relay.Bounds{Replicas: n.replicas, Venue: n.venueMessages}, Watch: relay.WatchOptions{Observer: observer},
+		Endpoint: end, Prefix: n.prefix, Handler: handler, Logger: log, Registerer: registry,
+		Bounds: relay.Bounds{Replicas: n.replicas, Venue: n.venueMessages},
+		Watch:  relay.WatchOptions{Observer: fmt.Sprintf("%s%07d", observers, rand.N(10_000_000))}, //nolint:gosec // no secret
 	})
 	if err != nil {
 		return nil, err
@@ -110,8 +113,9 @@ func (n *natsSettings) serve(ctx context.Context, handler http.Handler, log *slo
 	}, nil
 }
 
-// observer is the venue code under which the centre is asked several times a second whether something urgent has changed.
-const observer = "P00000000000"
+// observers begins the venue codes under which the centre is asked several times a second whether something urgent has changed.
+// Each process has its own: in a database a venue's messages stand behind each other.
+const observers = "P0000"
 
 // withoutObserver is a log without the answers to that question.
 type withoutObserver struct{ slog.Handler }
@@ -119,7 +123,7 @@ type withoutObserver struct{ slog.Handler }
 func (h withoutObserver) Handle(ctx context.Context, record slog.Record) error {
 	quiet := false
 	record.Attrs(func(a slog.Attr) bool {
-		quiet = a.Key == "msgid" && strings.HasPrefix(a.Value.String(), observer)
+		quiet = a.Key == "msgid" && strings.HasPrefix(a.Value.String(), observers)
 		return !quiet
 	})
 	if quiet && record.Level <= slog.LevelInfo {

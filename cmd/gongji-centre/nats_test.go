@@ -31,7 +31,8 @@ func TestServeOverMessageServers(t *testing.T) {
 	if !hub.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the message server does not come up")
 	}
-	_, stop := serve(t, "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "centre"), "--demo", "--nats", hub.ClientURL())
+	metrics := freeAddress(t)
+	_, stop := serve(t, "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "centre"), "--demo", "--nats", hub.ClientURL(), "--metrics", metrics)
 	line, err := relay.NewLine(relay.LineOptions{Endpoint: relay.Endpoint{Servers: []string{hub.ClientURL()}}, Venue: "P43010000001"})
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +55,12 @@ func TestServeOverMessageServers(t *testing.T) {
 	}
 	if no == "" {
 		t.Error("no sign-in over the message server")
+	}
+	text := get(t, "http://"+metrics+"/metrics")
+	for _, name := range []string{"gongji_centre_relay_asks_total ", "gongji_centre_relay_venues ", "gongji_centre_relay_news_delay_seconds_count "} {
+		if !strings.Contains(text, name) {
+			t.Errorf("%s is not among the metrics", name)
+		}
 	}
 	if code := stop(); code != 0 {
 		t.Errorf("exit code %d", code)

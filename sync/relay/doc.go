@@ -11,6 +11,7 @@
 //	gongji.ask.<venue>              to the centre, not kept: whatever only asks, and whether the centre is there
 //	gongji.receipt.<venue>          "was this one answered?", after the line was lost
 //	gongji.answer.<venue>.<msgid>   to the venue: the stream's acknowledgement, and the centre's envelope
+//	gongji.answer.<venue>.news-…    to the venue: news, sealed for one line of it
 //	gongji.moved                    to all: something urgent has changed; no identities, only where the feed stands
 //
 // A venue publishes on its first three and listens to the last two, and to nothing else: no inbox, no JetStream API. The
@@ -37,6 +38,14 @@
 // Nats-Msg-Id is the envelope's msgid: within [Bounds].Duplicates the stream takes it once. Deliveries may repeat, since a
 // centre's process may fall between booking and acknowledging. The process that answered gives the same answer again, from
 // memory; another asks its centre, which refuses a msgid that it has booked. A venue never sends a message twice.
+//
+// # News
+//
+// What may pay less than before cannot wait for a pull of every venue: a lost card, a death, an ended binding, money set aside
+// for others. It goes out in full, sealed for each line that has said that it listens, numbered by the process that says it.
+// A line takes news in order; the notice that follows says the last number, so a line that missed one pulls. News moves no
+// cursor and makes nothing newer: the next pull tells the same again and stands over it. That is why it may come twice (every
+// process of a centre tells it), late, or from a process whose clock is off. What lets more be paid waits for a pull.
 //
 // # Decisions
 //

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -40,8 +41,16 @@ type Line struct {
 	heard   time.Time // when the centre last gave a sign of life
 	moved   func()
 	due     *time.Timer // a notice that waits for its turn; nil: none
+	must    bool        // the feed pulls when it is due; else only where news was missed
 	seen    map[string]bool
 	order   []string // of seen, oldest first
+
+	keys     keyPair
+	heed     func(context.Context, settle.News) error
+	greeted  time.Time          // when this line last said that it listens
+	sources  map[string]*source // by process
+	unheeded []arrived
+	heeding  bool
 }
 
 var _ http.RoundTripper = (*Line)(nil)
@@ -73,8 +82,13 @@ func NewLine(o LineOptions) (*Line, error) {
 	if o.Presence <= 0 {
 		o.Presence = 10 * time.Second
 	}
+	keys, err := newKeyPair()
+	if err != nil {
+		return nil, err
+	}
 	return &Line{
 		o: o, subjects: names, log: o.Logger.With("component", "relay"), waiting: map[string]*waiter{}, seen: map[string]bool{},
+		keys: keys, sources: map[string]*source{},
 	}, nil
 }
 
@@ -95,14 +109,22 @@ func (l *Line) Connect() error {
 
 // conn is the connection, made where there is none.
 func (l *Line) conn() (*nats.Conn, error) {
+	nc, fresh, err := l.connection()
+	if fresh {
+		l.hello(nc)
+	}
+	return nc, err
+}
+
+func (l *Line) connection() (nc *nats.Conn, fresh bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.nc != nil && !l.nc.IsClosed() {
-		return l.nc, nil
+		return l.nc, false, nil
 	}
-	nc, err := l.o.Endpoint.connect("gongjid "+l.o.Venue, l.log, nats.ReconnectHandler(l.found))
+	nc, err = l.o.Endpoint.connect("gongjid "+l.o.Venue, l.log, nats.ReconnectHandler(l.found))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	_, err = nc.Subscribe(l.subjects.answers(l.o.Venue), l.take)
 	if err == nil {
@@ -110,10 +132,10 @@ func (l *Line) conn() (*nats.Conn, error) {
 	}
 	if err != nil {
 		nc.Close()
-		return nil, err
+		return nil, false, err
 	}
 	l.nc = nc
-	return nc, nil
+	return nc, true, nil
 }
 
 // CloseIdleConnections gives the connection back where no message waits for its answer; nhsa.Client's Close calls it. The
@@ -153,47 +175,94 @@ func (l *Line) found(nc *nats.Conn) {
 			break // lost again; the next time asks again
 		}
 	}
+	l.hello(nc)
 	l.wake()
 }
 
 // maxSeen is how many notices are remembered. Processes of one centre beat with their own, and the same one means the same.
 const maxSeen = 64
 
-// notice takes a notice, or the beat that repeats the last one.
+// notice takes a notice, or the beat that repeats the last one. One that was told as news makes no pull where the news came.
 func (l *Line) notice(m *nats.Msg) {
-	mark := string(m.Data)
-	if len(mark) > 64 {
+	text := string(m.Data)
+	if len(text) > 64 {
 		return // none of ours
 	}
+	process, number, speaks := speaker(m)
 	l.mu.Lock()
-	l.heard = l.o.Clock()
-	known := l.seen[mark]
-	if !known {
-		l.seen[mark] = true
-		l.order = append(l.order, mark)
-		if len(l.order) > maxSeen {
-			delete(l.seen, l.order[0])
-			l.order = l.order[1:]
+	now := l.o.Clock()
+	l.heard = now
+	known := l.remember(text)
+	fresh := false
+	if l.heed != nil && speaks {
+		if s := l.from(process, number); s != nil {
+			fresh = !s.met // what it told before this line was known to it, a pull brings
+			s.met, s.said = true, max(s.said, number)
 		}
 	}
-	l.mu.Unlock()
-	if !known {
-		l.wake()
+	switch {
+	case !known && (fresh || l.heed == nil || m.Header.Get(headTold) == ""):
+		l.wakeLocked()
+	case l.heed != nil && speaks:
+		l.awaitNews()
 	}
+	greet := fresh || now.Sub(l.greeted) >= helloEvery
+	nc := l.nc
+	l.mu.Unlock()
+	if greet && nc != nil {
+		l.hello(nc)
+	}
+}
+
+// remember notes a notice and reports whether it was known. The lock is held.
+func (l *Line) remember(text string) (known bool) {
+	if l.seen[text] {
+		return true
+	}
+	l.seen[text] = true
+	l.order = append(l.order, text)
+	if len(l.order) > maxSeen {
+		delete(l.seen, l.order[0])
+		l.order = l.order[1:]
+	}
+	return false
 }
 
 // wake calls the feed after a moment of this venue's own. One call is enough for all that happens until then.
 func (l *Line) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.wakeLocked()
+}
+
+func (l *Line) wakeLocked() {
+	l.must = true
+	l.soon()
+}
+
+// awaitNews calls the feed where news that was spoken of has not come after a moment. The lock is held.
+func (l *Line) awaitNews() {
+	for _, s := range l.sources {
+		if s.said > s.heard {
+			l.soon()
+			return
+		}
+	}
+}
+
+// soon looks after a moment whether the feed has to pull. The lock is held.
+func (l *Line) soon() {
 	if l.moved == nil || l.due != nil {
 		return
 	}
 	l.due = time.AfterFunc(rand.N(l.o.Spread), func() { //nolint:gosec // spreading needs no secrecy
 		l.mu.Lock()
-		l.due = nil
-		moved := l.moved
+		missed := l.behind()
+		pull, moved := l.must || missed, l.moved
+		l.due, l.must = nil, false
 		l.mu.Unlock()
-		moved()
+		if pull {
+			moved()
+		}
 	})
 }

@@ -313,9 +313,34 @@ gongji_centre_relay_answers_lost_total 0
 # HELP gongji_centre_relay_asks_total Messages beside the stream that were answered.
 # TYPE gongji_centre_relay_asks_total counter
 gongji_centre_relay_asks_total 0
-# HELP gongji_centre_relay_notices_total Urgent changes told to all venues.
+# HELP gongji_centre_relay_news_delay_seconds From the look before the one that found an urgent change until it was on its way to every venue: the most it can have waited.
+# TYPE gongji_centre_relay_news_delay_seconds histogram
+gongji_centre_relay_news_delay_seconds_bucket{le="0.05"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="0.1"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="0.25"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="0.5"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="0.75"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="1"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="1.5"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="2"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="3"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="5"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="10"} 0
+gongji_centre_relay_news_delay_seconds_bucket{le="+Inf"} 0
+gongji_centre_relay_news_delay_seconds_sum 0
+gongji_centre_relay_news_delay_seconds_count 0
+# HELP gongji_centre_relay_news_sent_total News by venue that it was sent to.
+# TYPE gongji_centre_relay_news_sent_total counter
+gongji_centre_relay_news_sent_total 0
+# HELP gongji_centre_relay_news_total News: urgent changes told in full.
+# TYPE gongji_centre_relay_news_total counter
+gongji_centre_relay_news_total 0
+# HELP gongji_centre_relay_notices_total Urgent changes that made venues pull, and those that were told as news.
 # TYPE gongji_centre_relay_notices_total counter
 gongji_centre_relay_notices_total 0
+# HELP gongji_centre_relay_oldest_waiting_timestamp_seconds When the oldest of them came; 0 where none waits.
+# TYPE gongji_centre_relay_oldest_waiting_timestamp_seconds gauge
+gongji_centre_relay_oldest_waiting_timestamp_seconds 0
 # HELP gongji_centre_relay_refused_total Messages refused before the centre: in another venue's name, or no envelope.
 # TYPE gongji_centre_relay_refused_total counter
 gongji_centre_relay_refused_total 0
@@ -325,6 +350,12 @@ gongji_centre_relay_repeated_total 1
 # HELP gongji_centre_relay_reports_total Messages of the stream that were done and answered.
 # TYPE gongji_centre_relay_reports_total counter
 gongji_centre_relay_reports_total 1
+# HELP gongji_centre_relay_venues Venues' lines that have said in the last minutes that they listen to this process.
+# TYPE gongji_centre_relay_venues gauge
+gongji_centre_relay_venues 0
+# HELP gongji_centre_relay_waiting Reports in the stream that are not acknowledged yet, by any process.
+# TYPE gongji_centre_relay_waiting gauge
+gongji_centre_relay_waiting 0
 `
 
 // redelivered is a message as the stream gives it a second time.

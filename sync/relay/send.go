@@ -223,6 +223,10 @@ func (l *Line) askPresence(ctx context.Context, nc *nats.Conn) error {
 // take sorts what comes for a message that waits: the server's word that nobody listens, the stream's acknowledgement or
 // refusal, a part of the centre's answer.
 func (l *Line) take(m *nats.Msg) {
+	if m.Header.Get(headProcess) != "" {
+		l.takeNews(m)
+		return
+	}
 	l.mu.Lock()
 	w := l.waiting[venueOf(m.Subject)]
 	if m.Header.Get(headStatus) != "" {

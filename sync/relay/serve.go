@@ -72,6 +72,7 @@ type Server struct {
 	broken   chan struct{} // the stream or the line has to be looked at
 	recent   *recent
 	watcher  *watcher
+	herald   *herald
 	ready    chan struct{}
 	once     sync.Once
 
@@ -108,6 +109,9 @@ func NewServer(o ServerOptions) (*Server, error) {
 		places: make(chan struct{}, o.Workers), broken: make(chan struct{}, 1), recent: newRecent(), ready: make(chan struct{}),
 	}
 	if s.watcher, err = newWatcher(s); err != nil {
+		return nil, err
+	}
+	if s.herald, err = newHerald(s); err != nil {
 		return nil, err
 	}
 	s.nc, err = o.Endpoint.connect("gongji-centre", s.log, nats.ReconnectHandler(func(*nats.Conn) { s.look() }))
@@ -148,6 +152,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	s.begin(func() { s.watcher.run(ctx) })
+	s.begin(func() { s.gaugeStream(ctx) })
 	for failing := false; ctx.Err() == nil; {
 		err := s.consume(ctx)
 		switch {
@@ -221,6 +226,28 @@ func (s *Server) consume(ctx context.Context) error {
 	case <-taking.Closed():
 	}
 	return nil
+}
+
+// gaugeEvery is how often the stream is asked how much it holds.
+const gaugeEvery = 5 * time.Second
+
+// gaugeStream keeps the figures of the stream until ctx ends. A stream that does not answer leaves them as they were.
+func (s *Server) gaugeStream(ctx context.Context) {
+	for ; ctx.Err() == nil; wait(ctx, gaugeEvery) {
+		asked, cancel := context.WithTimeout(ctx, time.Second)
+		stream, err := s.js.Stream(asked, s.subjects.stream()) // its answer holds the state
+		cancel()
+		if err != nil {
+			continue
+		}
+		state := stream.CachedInfo().State
+		s.metrics.waiting.Set(float64(state.Msgs))
+		if state.Msgs == 0 {
+			s.metrics.oldest.Set(0)
+			continue
+		}
+		s.metrics.oldest.Set(float64(state.FirstTime.UnixMilli()) / 1000)
+	}
 }
 
 // ensure makes the stream and the consumer that all processes share.

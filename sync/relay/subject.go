@@ -64,6 +64,11 @@ const (
 	headPart   = "Gongji-Part"     // "2/5" of a message in parts
 	headCoding = "Gongji-Coding"   // gzip where the content is compressed
 	headPing   = "Gongji-Presence" // asks whether the centre is there
+
+	headHello   = "Gongji-Hello"   // a line listens: the public half of its key
+	headProcess = "Gongji-Process" // who tells news: the public half of its key
+	headNews    = "Gongji-News"    // the number of a news; on a notice, of the last one
+	headTold    = "Gongji-Told"    // on a notice: all of it was told as news
 )
 
 // asking are the messages that change nothing that must not be lost: they go beside the stream. A sign-in is repeated at

@@ -102,8 +102,12 @@ func (s *Server) takeAsk(ctx context.Context, m *nats.Msg) {
 	}
 }
 
-// takeReceipt gives an answer again that this process gave lately.
+// takeReceipt gives an answer again that this process gave lately, and takes a line's word that it listens.
 func (s *Server) takeReceipt(m *nats.Msg) {
+	if line := m.Header.Get(headHello); line != "" {
+		s.herald.hello(venueOf(m.Subject), line)
+		return
+	}
 	if answers := s.recent.find(venueOf(m.Subject), m.Header.Get(headID)); answers != nil {
 		s.publish(answers)
 	}
