@@ -2,6 +2,8 @@ package centre
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gongji/settle"
@@ -10,6 +12,7 @@ import (
 
 // file is an uploaded file or a result until it ends. In memory a restart loses them, and the venue uploads again.
 type file struct {
+	No    string    `json:"no"`
 	Name  string    `json:"name"`
 	Venue string    `json:"venue"`
 	Until time.Time `json:"until"`
@@ -30,19 +33,17 @@ const (
 	maxFiles = 64 // of one venue
 )
 
+// keepFile keeps a file for the venue that it belongs to. Where the venue has too many, its oldest goes: an outlet with many
+// messages in doubt asks again and again, and fetches each result at once.
 func (w *work) keepFile(venue, name string, data []byte) (map[string]any, error) {
-	now := w.options.Clock()
-	kept := 0
-	for _, f := range w.files.find("venue", venue) {
-		if f.Until.After(now) {
-			kept++
-		}
-	}
-	if kept >= maxFiles {
-		return nil, refusal("[FILE] 文件太多，请稍后再传")
+	kept := slices.SortedFunc(slices.Values(w.files.find("venue", venue)), func(a, b file) int { return strings.Compare(a.No, b.No) })
+	for len(kept) >= maxFiles {
+		w.files.drop(kept[0].No)
+		w.contents.drop(kept[0].No)
+		kept = kept[1:]
 	}
 	no := fmt.Sprintf("F%s%012d", w.options.Area, w.nextSerial())
-	f := file{name, venue, now.Add(fileLife)}
+	f := file{No: no, Name: name, Venue: venue, Until: w.options.Clock().Add(fileLife)}
 	w.files.put(no, f)
 	w.contents.put(no, content{data, f.Until})
 	return map[string]any{"file_qury_no": no, "filename": name, "fixmedins_code": venue, "dld_endtime": nhsa.Stamp(f.Until)}, nil
