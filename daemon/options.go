@@ -70,8 +70,6 @@ func Supported(c *config.Config) error {
 	if r, set := c.Codes(); set {
 		need(r.Kind == cardreader.KindScanner, "scanner.kind", r.Kind)
 	}
-	u := c.Upstream
-	need(u.Authority == "cached" || c.Venue.Kind == settle.VenuePharmacy, "upstream.authority", u.Authority+" (venue.kind "+c.Venue.Kind+")")
 	need(len(c.Listen.UnixUsers) == 0 || runtime.GOOS == "linux", "listen.unix_users", runtime.GOOS)
 	need(c.Listen.WebConfig == "", "listen.web_config", c.Listen.WebConfig)
 	if len(missing) == 0 {

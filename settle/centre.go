@@ -1,6 +1,10 @@
 package settle
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
 
 // Under authority "platform" the centre decides a sale while the patient waits (联机结算). Its answer holds four sums: the
 // fund's part, the own account's, one lump for all relatives together (acct_mulaid_pay) and the cash. This file lays such an
@@ -145,7 +149,7 @@ type InlineState string
 const (
 	InlineAnswered  InlineState = "answered"  // the centre's figures stand
 	InlineRefused   InlineState = "refused"   // the centre refuses the sale
-	InlineUnreached InlineState = "unreached" // certainly nothing arrived: the cached ledger decides
+	InlineUnreached InlineState = "unreached" // certainly nothing is booked: the cached ledger decides
 	InlineUnknown   InlineState = "unknown"   // it may be booked: the ledger decides, and the report carries the message's id
 	InlineWaits     InlineState = "waits"     // earlier reports of the person are not through, so it was not asked
 )
@@ -153,8 +157,8 @@ const (
 // InlineStates lists them in a fixed order.
 var InlineStates = []InlineState{InlineAnswered, InlineRefused, InlineUnreached, InlineUnknown, InlineWaits}
 
-// InlineAnswer is what the centre said in line. MsgID names the message that is in the journal and that the settlement takes
-// over; it is empty where nothing is open. Booking is set where the centre has booked the sale.
+// InlineAnswer is what the centre said in line. MsgID names the question that is in the journal, by its first message, and
+// that the settlement takes over; it is empty where nothing is open. Booking is set where the centre has booked the sale.
 type InlineAnswer struct {
 	State   InlineState
 	MsgID   string
@@ -176,4 +180,29 @@ type InlineIntent struct {
 	SentAt   time.Time
 	// SentCentre is as in Dispatch.
 	SentCentre time.Time
+
+	// A clinic's sale is asked for with several messages. Question is the id of the first of them, empty for the first
+	// itself; Visit and Batch are as in Dispatch. Notes are what closing the visit takes where no settlement comes of it.
+	Question     string
+	Visit, Batch string
+	Notes        *InlineVisit
+}
+
+// InlineVisit is what of a clinic's sale is needed to close its visit at the centre; nil for a pharmacy's.
+type InlineVisit struct {
+	MedType string          `json:"med_type"`
+	Visit   json.RawMessage `json:"visit"` // as Sale.Visit
+}
+
+// Of reports whether the notes are of the visit of this sale.
+func (v *InlineVisit) Of(sale *Sale) bool {
+	return v != nil && v.MedType == sale.MedType && bytes.Equal(v.Visit, sale.Visit)
+}
+
+// InlineStep is the outcome of a message of a clinic's question that leaves the question open.
+type InlineStep struct {
+	Question, MsgID string
+	State           DispatchState
+	Visit           string // mdtrt_id, where the message was answered with one
+	Fault           string // Chinese, without identities
 }

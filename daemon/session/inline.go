@@ -25,16 +25,17 @@ type InlineLedger interface {
 	QuoteCentre(ctx context.Context, sale settle.Sale, figures settle.Figures) (settle.Quote, error)
 }
 
-// asksInLine reports whether the centre decides a sale while the patient waits. A clinic's visit takes half a dozen messages
-// and is reported after.
-func (s *Session) asksInLine(sale *settle.Sale) bool { return s.o.Inline != nil && !sale.Clinic() }
-
 // quoteInline quotes by the centre; by the ledger, under the offline rules, where the centre cannot say.
 func (s *Session) quoteInline(ctx context.Context, p *parsedSale, who holder, sale settle.Sale) (settle.Quote, error) {
 	presence, err := s.presence(who, sale.PersonCheck)
 	if err != nil {
 		return settle.Quote{}, err
 	}
+	done, err := s.alone(ctx, &sale) // a clinic's quote opens a visit that the settlement goes on with
+	if err != nil {
+		return settle.Quote{}, err
+	}
+	defer done()
 	figures, state, err := s.o.Inline.Quote(ctx, settle.SettleOrder{Sale: sale, Presence: presence}, s.codeOf(p, who))
 	switch {
 	case err != nil:

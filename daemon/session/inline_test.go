@@ -33,12 +33,13 @@ import (
 // platform is a till whose sales the centre decides: session, ledger, outbox and reference centre are real, over real HTTP; the
 // test causes the faults, and power cuts.
 type platform struct {
-	t      *testing.T
-	dir    string
-	centre *centre.Centre
-	server *httptest.Server
-	reader *Reader
-	log    *logBuffer
+	t        *testing.T
+	dir      string
+	patience time.Duration
+	centre   *centre.Centre
+	server   *httptest.Server
+	reader   *Reader
+	log      *logBuffer
 
 	mu     sync.Mutex
 	faults map[string][]centre.FaultKind // by infno, used up in order
@@ -49,8 +50,9 @@ type platform struct {
 	ledger  *ledger.Ledger
 	inline  *outbox.Inline
 	session *session.Session
-	cut     atomic.Bool // the power is off: nothing is written any more
-	after   func()      // called when the centre's answer is there
+	ahead   atomic.Int64 // nanoseconds by which the PC's clock is ahead
+	cut     atomic.Bool  // the power is off: nothing is written any more
+	after   func()       // called when the centre's answer is there
 	end     func()
 }
 
@@ -63,7 +65,12 @@ const (
 
 func newPlatform(t *testing.T, seed func(*settle.Snapshot)) *platform {
 	t.Helper()
-	p := &platform{t: t, dir: t.TempDir(), reader: NewReader("counter", "counter-1", cardreader.RoleCard), log: &logBuffer{}, faults: map[string][]centre.FaultKind{}}
+	return newPlatformWithin(t, within, seed)
+}
+
+func newPlatformWithin(t *testing.T, patience time.Duration, seed func(*settle.Snapshot)) *platform {
+	t.Helper()
+	p := &platform{t: t, patience: patience, dir: t.TempDir(), reader: NewReader("counter", "counter-1", cardreader.RoleCard), log: &logBuffer{}, faults: map[string][]centre.FaultKind{}}
 	logger := slog.New(slog.NewTextHandler(p.log, nil))
 	var err error
 	if p.centre, err = centre.New(centre.Options{Logger: logger, Faults: p.fault}); err != nil {
@@ -166,7 +173,7 @@ func (p *platform) start(fresh bool) {
 	var worker atomic.Pointer[outbox.Worker]
 	var err error
 	p.ledger, err = ledger.Open(t.Context(), ledger.Options{
-		Dir: p.dir, Venue: Venue, Clock: time.Now, Registerer: p.reg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dir: p.dir, Venue: Venue, Clock: p.now, Registerer: p.reg, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		RulesFor: func(settle.Date) (*settle.Rules, error) { return settle.DefaultRules(), nil },
 		Offline:  settle.OfflineLimits{Allowed: true, Shared: true, MaxAge: 24 * time.Hour, MaxSale: settle.CapOf(10000)},
 		OnReport: func() {
@@ -193,7 +200,7 @@ func (p *platform) start(fresh bool) {
 		t.Fatal(err)
 	}
 	work, err := outbox.New(outbox.Options{
-		Store: p.ledger, Client: client, SignIns: signIns, Logger: logger, Prover: prover,
+		Store: p.ledger, Client: client, SignIns: signIns, Logger: logger, Prover: prover, Clock: p.now,
 		LeastWait: 5 * time.Millisecond, MostWait: 50 * time.Millisecond, ProbeEvery: 10 * time.Millisecond,
 	})
 	if err != nil {
@@ -201,7 +208,7 @@ func (p *platform) start(fresh bool) {
 	}
 	worker.Store(work)
 	p.inline, err = outbox.NewInline(outbox.InlineOptions{
-		Store: p.ledger, Client: client, SignIns: signIns, Logger: logger, Registerer: p.reg, Within: within, SweepEvery: 20 * time.Millisecond,
+		Store: p.ledger, Client: client, SignIns: signIns, Logger: logger, Registerer: p.reg, Within: p.patience, SweepEvery: 20 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +237,8 @@ func (p *platform) start(fresh bool) {
 	})
 	p.online()
 }
+
+func (p *platform) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 
 // online waits until the line is known to be up.
 func (p *platform) online() {

@@ -30,7 +30,7 @@ func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error
 		return settle.Quote{}, err
 	}
 	var quote settle.Quote
-	if s.asksInLine(&sale) {
+	if s.o.Inline != nil {
 		quote, err = s.quoteInline(ctx, &p, who, sale)
 	} else {
 		quote, err = s.o.Ledger.Quote(ctx, sale, s.o.Centre.Offline())
@@ -82,7 +82,7 @@ func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Se
 	order := settle.SettleOrder{
 		Sale: sale, Presence: presence, QuoteDigest: r.QuoteDigest, Confirm: func() error { return s.confirmSale(who, p) },
 	}
-	if s.asksInLine(&sale) {
+	if s.o.Inline != nil {
 		result, replayed, err = s.settleInline(ctx, p, who, order)
 	} else {
 		order.Offline = s.o.Centre.Offline()

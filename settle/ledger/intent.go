@@ -19,18 +19,25 @@ import (
 //	AbandonInline  no settlement came of it and it may be booked: a report of its own has it undone by 2601, before
 //	               anything else of that person is reported.
 //
+// A clinic's question is several messages under one intent; see intent_visit.go.
+//
 // An intent that nobody holds any more (a crash, a full disk) is found by OpenInlines and abandoned. Whoever settles the
 // same sale afterwards makes a new settlement, whose report stands behind the orphan's in the person's order: the old
 // message is gone from the centre's book before a new one can get in.
 
 // The states of an intent besides those of the journal.
-const intentOrphan = "orphan"
+const (
+	intentOrphan = "orphan"
+	intentQuoted = "quoted" // a clinic's: the split was told, and the visit is kept open for the settlement
+)
 
 // intentDoc is what an orphan's report needs of a sale that was never settled.
 type intentDoc struct {
 	Terminal string          `json:"terminal"`
 	Operator settle.Operator `json:"operator"`
 	Figures  settle.Figures  `json:"figures"`
+
+	Visit *settle.InlineVisit `json:"visit,omitempty"` // of a clinic's sale
 }
 
 // orphanRecord is an in-line message that no settlement came of.
@@ -47,8 +54,8 @@ type orphanRecord struct {
 }
 
 // PrepareInline checks a sale as Settle would and gathers what the centre must be asked with: the dossier, with the figures
-// that the ledger expects. free is false while something else of that person is on its way to the centre or waits for it.
-// Nothing is written. The errors are those of Quote and of the card.
+// that the ledger expects, and the messages of a quote of this clinic's sale whose visit is open. free is false while
+// something else of that person is on its way to the centre or waits for it. Nothing is written. The errors are those of Quote and of the card.
 func (l *Ledger) PrepareInline(ctx context.Context, order settle.SettleOrder) (d settle.Dossier, free bool, err error) {
 	err = l.read(ctx, func(t *tx) error {
 		if err := checkPresence(&order.Presence); err != nil {
@@ -69,8 +76,13 @@ func (l *Ledger) PrepareInline(ctx context.Context, order settle.SettleOrder) (d
 			Report: settle.Report{Kind: settle.ReportSettle, Person: order.Sale.Patient}, Credential: order.Presence.Kind,
 			Sale: order.Sale, Figures: quote.Figures, At: f.at,
 		}
-		if free, err = t.freeFor(f.patient.key); err != nil {
+		if free, err = t.freeFor(f.patient.key, ""); err != nil {
 			return err
+		}
+		if order.Sale.Clinic() {
+			if d.Journal, err = t.quotedJournal(&order.Sale); err != nil {
+				return err
+			}
 		}
 		return t.identify(&d, &order.Presence)
 	})
@@ -80,11 +92,11 @@ func (l *Ledger) PrepareInline(ctx context.Context, order settle.SettleOrder) (d
 	return d, free && err == nil, err
 }
 
-// freeFor reports whether nothing of a person is on its way to the centre or waits for it; a request for a binding moves no
-// money and does not count.
-func (t *tx) freeFor(person int64) (free bool, err error) {
+// freeFor reports whether nothing of a person is on its way to the centre or waits for it, besides the question itself; a
+// request for a binding moves no money and does not count.
+func (t *tx) freeFor(person int64, question string) (free bool, err error) {
 	err = t.get(`SELECT NOT EXISTS (SELECT 1 FROM report WHERE person = ? AND done = 0 AND kind <> 'binding')
-		AND NOT EXISTS (SELECT 1 FROM intent WHERE person = ? AND state = 'sent')`, []any{person, person}, &free)
+		AND NOT EXISTS (SELECT 1 FROM intent WHERE person = ? AND state = 'sent' AND msgid <> ?)`, []any{person, person, question}, &free)
 	return free, err
 }
 
@@ -108,7 +120,7 @@ func (l *Ledger) BeginInline(ctx context.Context, i settle.InlineIntent) (began 
 	if i.MsgID == "" || i.Infno == "" || i.SaleID == "" || i.POS == "" {
 		return false, badField("sale_id", "缺少单号。", "message, till and sale id are required")
 	}
-	doc, err := l.vault.sealJSON(KindNote, intentDoc{i.Terminal, i.Operator, i.Figures})
+	doc, err := l.vault.sealJSON(KindNote, intentDoc{i.Terminal, i.Operator, i.Figures, i.Notes})
 	if err != nil {
 		return false, storeError(err)
 	}
@@ -118,7 +130,7 @@ func (l *Ledger) BeginInline(ctx context.Context, i settle.InlineIntent) (began 
 		if err != nil {
 			return err
 		}
-		if free, err := t.freeFor(person.key); err != nil || !free {
+		if free, err := t.freeFor(person.key, i.Question); err != nil || !free {
 			return err
 		}
 		var settled bool
@@ -130,10 +142,18 @@ func (l *Ledger) BeginInline(ctx context.Context, i settle.InlineIntent) (began 
 		if err != nil {
 			return err
 		}
+		if i.Question != "" {
+			began, err = t.goOn(&i, doc, newest+1)
+			return err
+		}
 		began = true
-		return t.run(`INSERT INTO intent (msgid, infno, pos, sale_id, person, state, body, doc, sent, centre, known)
+		key, err := t.insert(`INSERT INTO intent (msgid, infno, pos, sale_id, person, state, body, doc, sent, centre, known)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, i.MsgID, i.Infno, i.POS, i.SaleID, person.key, settle.DispatchSent,
 			l.vault.seal(KindBody, i.Body), doc, millis(i.SentAt), newest+1, millis(i.SentCentre))
+		if err != nil || i.Notes == nil {
+			return err
+		}
+		return t.addStep(key, &i, newest+1)
 	})
 	return began && err == nil, err
 }
@@ -146,10 +166,13 @@ func (l *Ledger) EndInline(ctx context.Context, msgid string, state settle.Dispa
 	})
 }
 
-// OpenInlines are the messages that were begun and of which nothing has come yet, oldest first.
+// OpenInlines are the questions that were begun and of which nothing has come yet, by their first message: those in doubt,
+// and clinics' quotes that nobody has settled for longer than a patient stays.
 func (l *Ledger) OpenInlines(ctx context.Context) (msgids []string, err error) {
+	stale := l.options.Clock().Add(-quoteStands)
 	err = l.read(ctx, func(t *tx) error {
-		return t.each("SELECT msgid FROM intent WHERE state = 'sent' ORDER BY id", nil, func(scan func(dest ...any) error) error {
+		return t.each(`SELECT msgid FROM intent WHERE state = 'sent'
+			UNION ALL SELECT msgid FROM intent WHERE state = 'quoted' AND sent < ?`, []any{millis(stale)}, func(scan func(dest ...any) error) error {
 			var msgid string
 			err := scan(&msgid)
 			msgids = append(msgids, msgid)
@@ -172,7 +195,7 @@ func (l *Ledger) AbandonInline(ctx context.Context, msgid, why string) (orphaned
 
 func (t *tx) abandon(msgid, why string) (bool, error) {
 	i, err := t.intentBy(msgid)
-	if errors.Is(err, errNoRows) || err == nil && i.state != settle.DispatchSent {
+	if errors.Is(err, errNoRows) || err == nil && !i.open() {
 		return false, nil
 	}
 	if err != nil {
@@ -194,13 +217,16 @@ func (t *tx) abandon(msgid, why string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
+	if i.doc.Visit != nil {
+		return true, t.orphanVisit(&i, report, why, now)
+	}
 	if err := t.takeOver(&i, report, settle.DispatchUnknown, why); err != nil {
 		return false, err
 	}
 	if err := t.run("UPDATE report SET state = ?, fault = ? WHERE id = ?", settle.ReportUnknown, why, report); err != nil {
 		return false, err
 	}
-	t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
 	return true, t.raiseAttention(report, settle.ReportUnknown, false, why, now)
 }
 
@@ -215,6 +241,9 @@ type intentRow struct {
 	sent        int64
 	doc         intentDoc
 }
+
+// open reports whether the question is not answered for good.
+func (i *intentRow) open() bool { return i.state == settle.DispatchSent || i.state == intentQuoted }
 
 func (t *tx) intentBy(msgid string) (i intentRow, err error) {
 	var pid, doc []byte
@@ -235,9 +264,12 @@ func (t *tx) takeOver(i *intentRow, report int64, state settle.DispatchState, fa
 		SELECT msgid, ?, infno, '', ?, body, sent, 0, ?, centre, known FROM intent WHERE id = ?`, report, state, fault, i.id)
 }
 
-// adopt gives a fresh settlement the in-line message that was sent for it. What the message has become moves the
-// settlement's report, in this same transaction.
+// adopt gives a fresh settlement the in-line question that was asked for it. What became of that moves the settlement's
+// report, in this same transaction.
 func (t *tx) adopt(report int64, order *settle.SettleOrder, s *settle.Settlement) error {
+	if s.Sale.Clinic() {
+		return t.adoptVisit(report, order, s)
+	}
 	answer := order.Inline
 	if answer == nil || answer.MsgID == "" {
 		return nil
@@ -246,23 +278,33 @@ func (t *tx) adopt(report int64, order *settle.SettleOrder, s *settle.Settlement
 	if err != nil {
 		return err
 	}
-	if i.state != settle.DispatchSent || i.pos != s.Sale.POS || i.saleID != s.Sale.ID || i.person != s.Sale.Patient {
+	if i.state != settle.DispatchSent || !i.asks(s) {
 		return broken("an in-line message belongs to another sale or has ended")
-	}
-	now := t.ledger.options.Clock()
-	result := settle.DispatchResult{
-		MsgID: i.msgid, Report: report, At: now, NextAt: now, State: settle.DispatchUnknown, ReportState: settle.ReportUnknown,
-		Attempt: true, Fault: answer.Fault,
-	}
-	if answer.Booking != nil {
-		result.State, result.ReportState, result.Done, result.Attempt = settle.DispatchAccepted, settle.ReportAccepted, true, false
-		result.Booking = answer.Booking
 	}
 	if err := t.takeOver(&i, report, settle.DispatchSent, ""); err != nil {
 		return err
 	}
 	if err := t.run("DELETE FROM intent WHERE id = ?", i.id); err != nil {
 		return err
+	}
+	return t.concludeInline(report, i.msgid, answer, s)
+}
+
+// asks reports whether the question was asked for this settlement's sale.
+func (i *intentRow) asks(s *settle.Settlement) bool {
+	return i.pos == s.Sale.POS && i.saleID == s.Sale.ID && i.person == s.Sale.Patient
+}
+
+// concludeInline moves the report of a fresh settlement by what became of the message that may have booked it.
+func (t *tx) concludeInline(report int64, msgid string, answer *settle.InlineAnswer, s *settle.Settlement) error {
+	now := t.ledger.options.Clock()
+	result := settle.DispatchResult{
+		MsgID: msgid, Report: report, At: now, NextAt: now, State: settle.DispatchUnknown, ReportState: settle.ReportUnknown,
+		Attempt: true, Fault: answer.Fault,
+	}
+	if answer.Booking != nil {
+		result.State, result.ReportState, result.Done, result.Attempt = settle.DispatchAccepted, settle.ReportAccepted, true, false
+		result.Booking = answer.Booking
 	}
 	if err := t.finishDispatch(&result); err != nil {
 		return err
@@ -287,6 +329,9 @@ func (t *tx) fillOrphan(d *settle.Dossier, own int64) error {
 		return err
 	}
 	d.Sale.Operator, d.Figures, d.At = record.Operator, record.Figures, record.SentAt
+	if visit := record.Visit; visit != nil {
+		d.Sale.MedType, d.Sale.Visit = visit.MedType, visit.Visit
+	}
 	return nil
 }
 

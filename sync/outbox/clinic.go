@@ -2,7 +2,10 @@ package outbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"gongji/settle"
 	"gongji/sync/nhsa"
@@ -12,6 +15,7 @@ import (
 type visit struct {
 	id      string // mdtrt_id; empty: no visit is open, as far as is known
 	lost    bool   // a 2201 is without an outcome, or was refused: the centre is asked whether it has the visit
+	taken   bool   // the last 2201 was refused
 	told    bool   // 2203 is through
 	batch   string // the charge batch that is loaded
 	astray  string // a batch that must be withdrawn: of the booking that was cancelled, or of a 2204 without an outcome
@@ -29,7 +33,7 @@ func visitOf(d *settle.Dossier) visit {
 		accepted, refusal := m.State == settle.DispatchAccepted, m.State == settle.DispatchRefused
 		switch m.Infno {
 		case nhsa.InfnoRegister:
-			v.lost = open(m.State) || refusal
+			v.lost, v.taken = open(m.State) || refusal, refusal
 			if accepted {
 				v.id = m.Visit
 			} else if refusal {
@@ -65,7 +69,31 @@ func visitOf(d *settle.Dossier) visit {
 			}
 		}
 	}
+	v.foreign(d)
 	return v
+}
+
+// foreign has a batch withdrawn that was loaded in line and holds other lines than the sale's: the basket was changed after the
+// quote.
+func (v *visit) foreign(d *settle.Dossier) {
+	if strings.HasPrefix(v.batch, inlineBatch) && d.Report.Kind == settle.ReportSettle && !strings.HasPrefix(v.batch, batchOf(d)+"-") {
+		v.astray, v.batch = v.batch, ""
+	}
+}
+
+// inlineBatch begins the charge batches that are loaded before the sale has a receipt.
+const inlineBatch = "Q"
+
+// batchOf names what is loaded for a sale in line: by the question's first message, which is unique in the venue, and by the
+// lines, so that it is known later whether they are still the sale's.
+func batchOf(d *settle.Dossier) string {
+	hash := sha256.New()
+	fmt.Fprint(hash, d.Journal[0].MsgID, d.Sale.Prescription.Number, d.Sale.Disease.Code)
+	for i := range d.Sale.Lines {
+		l := &d.Sale.Lines[i]
+		fmt.Fprintf(hash, "|%q %q %q %q %d %q %q %q", l.Code, l.ShopCode, l.Quantity, l.UnitPrice, l.Total, l.DeptCode, l.DoctorCode, l.Approval)
+	}
+	return inlineBatch + hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 func (v *visit) refused(m *settle.Dispatch) {
@@ -121,6 +149,8 @@ func (v *visit) load(d *settle.Dossier, quoted string) step {
 		next.action = actDescribe
 	case v.astray != "":
 		next.action, next.batch = actWithdraw, v.astray
+	case v.batch == "" && d.ReceiptNo == "":
+		next.action, next.batch = actLoad, fmt.Sprintf("%s-%d", batchOf(d), v.batches)
 	case v.batch == "":
 		next.action, next.batch = actLoad, batchName(d.ReceiptNo, v.batches)
 	case quoted != v.batch:
@@ -153,9 +183,19 @@ func batchName(receipt string, n int) string {
 	return fmt.Sprintf("%s-%d", receipt, n)
 }
 
-// clinicMessage is the message of a step of a clinic's report.
-func (r *run) clinicMessage(next step) (nhsa.Message, error) {
-	bill, err := nhsa.NewClinicBill(r.dossier, r.w.options.Extensions)
+// clinicBill builds the messages of a clinic's sale and takes from their answers what the next ones need.
+type clinicBill struct {
+	client     *nhsa.Client
+	extensions nhsa.Extensions
+
+	// The batch that 2206 has divided in this run, and how. It is asked again rather than kept.
+	quoted string
+	parts  nhsa.PolicyParts
+}
+
+// message is the message of a step.
+func (b *clinicBill) message(d *settle.Dossier, next step) (nhsa.Message, error) {
+	bill, err := nhsa.NewClinicBill(*d, b.extensions)
 	if err != nil {
 		return nil, err
 	}
@@ -165,19 +205,38 @@ func (r *run) clinicMessage(next step) (nhsa.Message, error) {
 	case actLookUp:
 		return bill.LookUp(), nil
 	case actDescribe:
-		return bill.Info(next.visit, r.w.options.Client.Dialect().VisitInfno), nil
+		return bill.Info(next.visit, b.client.Dialect().VisitInfno), nil
 	case actLoad:
 		return bill.Fees(next.visit, next.batch), nil
 	case actQuote:
 		return bill.Quote(next.visit, next.batch), nil
 	case actBook:
-		return bill.Settle(next.visit, next.batch, r.parts), nil
+		return bill.Settle(next.visit, next.batch, b.parts), nil
 	case actCancel:
-		return bill.Cancel(r.dossier.Booked), nil
+		return bill.Cancel(d.Booked), nil
 	case actWithdraw:
 		return bill.Unfees(next.visit, next.batch), nil
 	}
 	return bill.Unregister(next.visit), nil
+}
+
+// learn takes from an answer what the next message needs; visit is the mdtrt_id that it names.
+func (b *clinicBill) learn(d *settle.Dossier, next step, answer *nhsa.Answer) (visit string, err error) {
+	switch next.action {
+	case actRegister:
+		return nhsa.DecodeRegister(answer)
+	case actLookUp:
+		bill, err := nhsa.NewClinicBill(*d, b.extensions)
+		if err != nil {
+			return "", err
+		}
+		return bill.Find(answer)
+	case actQuote:
+		if b.parts, err = nhsa.DecodeParts(answer, d.Figures.Total); err == nil {
+			b.quoted = next.batch
+		}
+	}
+	return "", err
 }
 
 // visited concludes a message of a clinic's report that books nothing: it is done, refused, or looked up or sent again
@@ -186,7 +245,8 @@ func (r *run) visited(result *settle.DispatchResult, next step, outcome nhsa.Out
 	result.ReportState, result.NextAt = r.state(), result.At
 	switch {
 	case outcome.Done():
-		if err := r.learn(result, next, outcome.Answer); err != nil {
+		var err error
+		if result.Visit, err = r.bill.learn(&r.dossier, next, outcome.Answer); err != nil {
 			result.Fault = r.redact("中心的应答读不懂：" + err.Error())
 			break
 		}
@@ -198,25 +258,6 @@ func (r *run) visited(result *settle.DispatchResult, next step, outcome nhsa.Out
 	}
 	result.State, result.Attempt, result.NextAt = settle.DispatchUnknown, true, r.later(result.At)
 	return false
-}
-
-// learn takes from an answer what the next message needs.
-func (r *run) learn(result *settle.DispatchResult, next step, answer *nhsa.Answer) (err error) {
-	switch next.action {
-	case actRegister:
-		result.Visit, err = nhsa.DecodeRegister(answer)
-	case actLookUp:
-		bill, fault := nhsa.NewClinicBill(r.dossier, r.w.options.Extensions)
-		if fault != nil {
-			return fault
-		}
-		result.Visit, err = bill.Find(answer)
-	case actQuote:
-		if r.parts, err = nhsa.DecodeParts(answer, r.dossier.Figures.Total); err == nil {
-			r.quoted = next.batch
-		}
-	}
-	return err
 }
 
 // prepares reports whether a step is one of a clinic's that book nothing.

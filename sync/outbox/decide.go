@@ -47,11 +47,7 @@ func decide(d *settle.Dossier, quoted string) step {
 	}
 	switch d.Report.Kind {
 	case settle.ReportOrphan:
-		// What 2601 no longer undoes and a proof has found booked is cancelled like any other settlement.
-		if d.Booked != nil {
-			return step{action: actCancel}
-		}
-		return step{action: actFinish, note: "收银台没有结算，中心没有入账"}
+		return decideOrphan(d)
 	case settle.ReportBinding:
 		return step{action: actAsk}
 	case settle.ReportPremium:
@@ -88,6 +84,26 @@ func decide(d *settle.Dossier, quoted string) step {
 		return step{action: actFinish, note: "原结算没有在中心入账，无需上报"}
 	}
 	return step{action: actCancel}
+}
+
+// decideOrphan takes back what was asked in line for nothing. What 2601 no longer undoes and a proof has found booked is
+// cancelled like any other settlement; a clinic's visit is closed.
+func decideOrphan(d *settle.Dossier) step {
+	over := step{action: actFinish, note: "收银台没有结算，中心没有入账"}
+	if !d.Sale.Clinic() {
+		if d.Booked != nil {
+			return step{action: actCancel}
+		}
+		return over
+	}
+	if d.Booked != nil {
+		return step{action: actCancel, visit: d.Booked.MdtrtID, batch: d.Booked.Batch}
+	}
+	v := visitOf(d)
+	if v.lost && !v.taken { // a 2201 that was refused has opened nothing
+		return step{action: actLookUp}
+	}
+	return v.leave(over)
 }
 
 // decideClinic is decide for a sale that is settled as a visit. Only 2207 and 2208 move money; what they need around

@@ -14,7 +14,7 @@
 //	binding   G103 until the centre has decided, always with the same request id; one that waits for a decision holds
 //	          nothing else of the person back
 //	premium   G104 until the centre has decided, always with the same premium id
-//	orphan    2601 of an in-line message that no settlement came of
+//	orphan    2601 of an in-line message that no settlement came of; a clinic's visit is closed
 //	unknown   2601 of the message that is open; only when that is confirmed may anything be booked again
 //
 // A message that never left may be sent again under a new id. A message whose outcome is unknown is first undone by its
@@ -54,12 +54,13 @@
 //
 // # In line
 //
-// Under authority "platform" [Inline] asks the centre while the patient waits: 2101 for a quote, 2102 for a settlement. What
+// Under authority "platform" [Inline] asks the centre while the patient waits: 2101 for a quote, 2102 for a settlement; 2206
+// and 2207 for a clinic's. What
 // it says decides where the sale goes, and the sale goes one way only:
 //
 //	answered    the centre's figures are settled; the settlement takes the message over, booked, in its own transaction
 //	refused     nothing is settled
-//	unreached   certainly nothing left (the line is down, no sign-in): the cached ledger within the offline rules
+//	unreached   certainly nothing is booked (the line is down, no sign-in): the cached ledger within the offline rules
 //	waits       something else of that person is still open, and order is kept: the same
 //	unknown     it may be booked: the cached ledger within the offline rules, and the report carries this message, unknown, so
 //	            that it is undone or proved like any other before a second one leaves
@@ -68,6 +69,13 @@
 // gone, the daemon dies) it becomes an orphan: a report of its own, on the work list, that sends 2601 until it is confirmed
 // or proved never to have arrived. A till that repeats the sale finds either the settlement, or an orphan before it in the
 // person's order. A 医保码 goes out with the in-line message and is cut out of what is journalled.
+//
+// A clinic's sale takes the steps of its visit in line (inline_visit.go): 2201, 2203, 2204 and 2206 for a quote, and 2207 on top
+// for a settlement, each on disk before it leaves. Only 2207 can leave money in doubt, and it leaves only while enough of the
+// deadline is left to hear the answer; what fails before it falls back to the cached ledger, and the report goes on in the same
+// visit. A quote's visit is kept open for the settlement of the same sale, which withdraws the lines where the basket has
+// changed; where 2206 says otherwise than the patient was told, nothing is booked. What comes to nothing is an orphan: 2601 or
+// 2208 where money may have moved, then 2205 and 2202.
 //
 // # Order
 //

@@ -14,7 +14,7 @@ import (
 )
 
 // TestExactlyOnceOnDisk: over the real database and the real centre, for any interleaving of sales of a pharmacy and a
-// clinic, returns, lost, half, late and garbled answers, expired sign-ins, busy rows and power cuts, each sale stands at
+// clinic, reported after or asked for in line, quotes, tills that leave or die in the middle, returns, lost, half, late and garbled answers, expired sign-ins, busy rows and power cuts, each sale stands at
 // the centre exactly once with what is kept of it, or not at all; the ledger has the same booking and the same money;
 // every trace code that was sold and not returned is there once; and the chain verifies.
 func TestExactlyOnceOnDisk(t *testing.T) {
@@ -29,11 +29,12 @@ func TestExactlyOnceOnDisk(t *testing.T) {
 
 // deed is one thing that happens, while the worker works.
 type deed struct {
-	Kind           string // settle, reverse, refund, crash, pause
+	Kind           string // settle, ask, leave, die, reverse, refund, crash, pause
 	Member         int
 	Clinic, Traced bool
 	First, Second  int
 	Of             int // which sale a return is of, counted from the newest
+	Quote, Again   bool
 }
 
 type course struct {
@@ -45,9 +46,10 @@ func drawCourse(t *rapid.T) course {
 	return course{
 		Deeds: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
 			return deed{
-				Kind:   rapid.SampledFrom([]string{"settle", "settle", "settle", "reverse", "refund", "crash", "pause", "pause"}).Draw(t, "kind"),
+				Kind:   rapid.SampledFrom([]string{"settle", "settle", "ask", "ask", "leave", "die", "reverse", "refund", "crash", "pause", "pause"}).Draw(t, "kind"),
 				Member: rapid.IntRange(0, 4).Draw(t, "member"), Clinic: rapid.Bool().Draw(t, "clinic"), Traced: rapid.Bool().Draw(t, "traced"),
 				First: rapid.IntRange(1, 4000).Draw(t, "first"), Second: rapid.IntRange(1, 4000).Draw(t, "second"), Of: rapid.IntRange(0, 3).Draw(t, "of"),
+				Quote: rapid.Bool().Draw(t, "quote"), Again: rapid.Bool().Draw(t, "again"),
 			}
 		}), 8, 20).Draw(t, "deeds"),
 		Faults: rapid.SliceOfN(rapid.SampledFrom([]centre.FaultKind{
@@ -95,6 +97,16 @@ func exactlyOnceOnDisk(t *testing.T, c course) {
 		switch d.Kind {
 		case "settle":
 			sales = append(sales, h.sell(l, d))
+		case "ask", "leave":
+			sales = append(sales, h.ask(l, d, h.draw(d))...)
+		case "die":
+			order := h.draw(d)
+			sales = append(sales, h.die(l, d, order)...)
+			l = h.begin(courseTimeout, courseProof, nil)
+			if d.Again { // the till repeats what it has no answer to
+				d.Kind = "ask"
+				sales = append(sales, h.ask(l, d, order)...)
+			}
 		case "reverse", "refund":
 			h.takeBack(l, sales[max(0, len(sales)-1-d.Of)], d.Kind == "refund")
 		case "crash":
@@ -104,6 +116,12 @@ func exactlyOnceOnDisk(t *testing.T, c course) {
 			h.pause()
 		}
 	}
+	for _, question := range h.asked { // nobody comes back to a quote
+		if _, err := h.AbandonInline(t.Context(), question, "报价未成交"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Wake()
 	rested := h.rest(30 * time.Second)
 	l.end(t)
 	h.server.Close() // whatever was late has arrived now
@@ -122,13 +140,69 @@ func (h *shop) pause() {
 	}
 }
 
+func (h *shop) draw(d deed) settle.SettleOrder {
+	return h.order(h.members[d.Member], d.Clinic, d.Traced, settle.Fen(d.First), settle.Fen(d.Second))
+}
+
+// ask is a sale under authority platform, as the counter does it; none where the centre refuses or the till leaves.
+func (h *shop) ask(l *shopLife, d deed, order settle.SettleOrder) []*counted {
+	ctx := h.t.Context()
+	if d.Quote {
+		_, _, _ = l.inline.Quote(ctx, order, "") // whatever it says, the settlement asks again
+	}
+	answer, err := l.inline.Settle(ctx, order, "")
+	switch {
+	case l.store.killed.Load() || settle.CodeOf(err) == settle.UpstreamRefused:
+		return nil
+	case err != nil:
+		h.t.Fatal(err)
+	case d.Kind == "leave":
+		if answer.MsgID != "" {
+			l.inline.Abandon(ctx, answer.MsgID, "收银台没有结算")
+		}
+		return nil
+	}
+	order.Inline, order.Offline = &answer, answer.State != settle.InlineAnswered
+	settled, replayed, err := h.Settle(ctx, order)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if answer.MsgID != "" {
+		l.inline.Settled(answer.MsgID)
+	}
+	l.Wake()
+	if replayed {
+		return nil
+	}
+	return []*counted{countedOf(settled)}
+}
+
+// die is a power cut while a sale is asked for.
+func (h *shop) die(l *shopLife, d deed, order settle.SettleOrder) (sales []*counted) {
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		sales = h.ask(l, d, order)
+	}()
+	for range d.Of + 1 {
+		h.pause()
+	}
+	l.store.killed.Store(true)
+	<-asked
+	h.crash(l)
+	return sales
+}
+
 func (h *shop) sell(l *shopLife, d deed) *counted {
-	order := h.order(h.members[d.Member], d.Clinic, d.Traced, settle.Fen(d.First), settle.Fen(d.Second))
-	settled, _, err := h.Settle(h.t.Context(), order)
+	settled, _, err := h.Settle(h.t.Context(), h.draw(d))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	l.Wake()
+	return countedOf(settled)
+}
+
+func countedOf(settled settle.Settlement) *counted {
 	sale := &counted{settlement: settled, kept: settled.Figures.Total}
 	for i := range settled.Sale.Lines {
 		sale.codes = append(sale.codes, settled.Sale.Lines[i].TraceCodes...)
@@ -168,6 +242,14 @@ func (h *shop) verify(sales []*counted) {
 	ctx := h.t.Context()
 	standing := map[string][]centre.Row{}
 	for _, row := range h.centre.Standing() {
+		if sale, inline := h.saleOf[row.MsgID]; inline {
+			stored, err := h.SettlementBySale(ctx, "till-1", sale)
+			if err != nil {
+				h.t.Fatalf("a row that was asked for and never settled: %s %v", sale, err)
+			}
+			standing[stored.ID] = append(standing[stored.ID], row)
+			continue
+		}
 		d, err := h.Dossier(ctx, h.reportOf[row.MsgID])
 		if err != nil {
 			h.t.Fatalf("a row that no report began: %v", err)

@@ -26,10 +26,17 @@ type InlineStore interface {
 	BeginInline(ctx context.Context, i settle.InlineIntent) (began bool, err error)
 	// EndInline ends a message that did nothing: refused or unsent.
 	EndInline(ctx context.Context, msgid string, state settle.DispatchState, fault string) error
-	// AbandonInline has a message undone that no settlement will come of; orphaned is false where one has.
+	// AbandonInline has a question undone that no settlement will come of; orphaned is false where one has.
 	AbandonInline(ctx context.Context, msgid, why string) (orphaned bool, err error)
-	// OpenInlines are the messages that were begun and of which nothing has come yet.
+	// OpenInlines are the questions that were begun and of which nothing has come yet, by their first message.
 	OpenInlines(ctx context.Context) (msgids []string, err error)
+
+	// StepInline writes the outcome of a message of a clinic's question that goes on.
+	StepInline(ctx context.Context, s settle.InlineStep) error
+	// ParkInline keeps the visit of a clinic's quote open for the settlement of the same sale.
+	ParkInline(ctx context.Context, question string) error
+	// QuoteCentre lays the figures that the centre has told over the facts. Errors as PrepareInline.
+	QuoteCentre(ctx context.Context, sale settle.Sale, figures settle.Figures) (settle.Quote, error)
 }
 
 // InlineOptions are what an Inline is built from. Store, Client and SignIns are needed.
@@ -46,8 +53,8 @@ type InlineOptions struct {
 	Registerer prometheus.Registerer
 }
 
-// Inline asks the centre while the patient waits: 2101 for a quote, 2102 for a settlement. See the package comment. Its
-// methods are safe for concurrent use; Run may be called once.
+// Inline asks the centre while the patient waits: 2101 for a quote, 2102 for a settlement; for a clinic's sale 2206 and 2207,
+// with what comes before them. See the package comment. Its methods are safe for concurrent use; Run may be called once.
 type Inline struct {
 	options InlineOptions
 	log     *slog.Logger
@@ -78,20 +85,25 @@ func NewInline(options InlineOptions) (*Inline, error) {
 	}, nil
 }
 
-// Quote asks what a sale would cost whom (2101). code is the 医保码 that was shown, else empty; it goes out and is kept
+// Quote asks what a sale would cost whom (2101, 2206). code is the 医保码 that was shown, else empty; it goes out and is kept
 // nowhere. Where the state is answered, the figures are the centre's. UPSTREAM_REFUSED (member centre_message), and what
 // the store refuses.
 func (i *Inline) Quote(ctx context.Context, order settle.SettleOrder, code string) (figures settle.Figures, state settle.InlineState, err error) {
-	q := &question{inline: i, order: order, code: code, kind: inlineQuote}
+	q := i.question(order, code, inlineQuote)
 	state, err = q.ask(ctx)
+	q.quoted(ctx, err)
 	return q.booking.Figures, state, err
 }
 
-// Settle asks the centre to settle a sale (2102). The caller settles with the answer and then says what came of it: Settled,
+// Settle asks the centre to settle a sale (2102, 2207). The caller settles with the answer and then says what came of it: Settled,
 // or Abandon. An error has nothing open behind it. Errors as Quote.
 func (i *Inline) Settle(ctx context.Context, order settle.SettleOrder, code string) (settle.InlineAnswer, error) {
-	q := &question{inline: i, order: order, code: code, kind: inlineSettle}
+	q := i.question(order, code, inlineSettle)
 	state, err := q.ask(ctx)
+	if err != nil {
+		q.leave(ctx, err)
+		return settle.InlineAnswer{State: state}, err
+	}
 	answer := settle.InlineAnswer{State: state, MsgID: q.msgid, Fault: q.fault}
 	if state == settle.InlineAnswered {
 		answer.Booking = &q.booking
@@ -176,10 +188,17 @@ type question struct {
 	kind   string
 
 	dossier settle.Dossier
-	signed  bool // the one fresh sign-in is used up
-	msgid   string
+	signed  bool   // the one fresh sign-in is used up
+	msgid   string // of the question, which is its first message's
 	booking settle.Booking
 	fault   string
+	bill    clinicBill
+}
+
+func (i *Inline) question(order settle.SettleOrder, code, kind string) *question {
+	return &question{
+		inline: i, order: order, code: code, kind: kind, bill: clinicBill{client: i.options.Client, extensions: i.options.Extensions},
+	}
 }
 
 // ask asks within the deadline and counts the outcome.
@@ -204,6 +223,9 @@ func (q *question) try(ctx context.Context) (settle.InlineState, error) {
 		}
 		if !free {
 			return settle.InlineWaits, nil
+		}
+		if q.order.Sale.Clinic() {
+			return q.attend(ctx)
 		}
 		state, again, err := q.once(ctx)
 		if !again {
@@ -238,33 +260,37 @@ func (q *question) prepare(ctx context.Context) (free bool, err error) {
 
 // once sends one message. again: it was refused for its sign-in alone, and another may follow at once.
 func (q *question) once(ctx context.Context) (state settle.InlineState, again bool, err error) {
-	o := &q.inline.options
-	operator := fitting(q.dossier.Sale.Operator, o.Operator)
-	signNo, _, err := o.SignIns.Number(ctx, operator)
-	if err != nil {
-		return "", false, err
-	}
-	if signNo == "" {
-		return settle.InlineUnreached, false, nil
-	}
-	prepared, err := o.Client.Prepare(ctx, nhsa.Call{
-		Message: q.message(), Operator: operator, SignNo: signNo, InsuredArea: q.dossier.Identity.Area,
-	})
-	if err != nil {
-		if settle.CodeOf(err) != settle.BadRequest {
-			return "", false, err
-		}
-		// What does not fit the interface cannot be asked; its report will be held for a person.
-		q.inline.log.Error("an in-line message does not fit the interface", "question", q.kind, "fault", q.redact(err.Error()))
-		return settle.InlineUnreached, false, nil
+	call, prepared, err := q.prepared(ctx, q.message())
+	if err != nil || prepared.MsgID == "" {
+		return settle.InlineUnreached, false, err
 	}
 	if q.kind == inlineSettle {
 		if began, err := q.begin(ctx, prepared); !began {
 			return settle.InlineWaits, false, err
 		}
 	}
-	outcome := o.Client.Send(ctx, prepared)
-	return q.conclude(ctx, operator, signNo, prepared.MsgID, outcome)
+	outcome := q.inline.options.Client.Send(ctx, prepared)
+	return q.conclude(ctx, call.Operator, call.SignNo, prepared.MsgID, outcome)
+}
+
+// prepared signs in and makes a message ready to leave. It has no id where it cannot be asked at all.
+func (q *question) prepared(ctx context.Context, message nhsa.Message) (call nhsa.Call, prepared nhsa.Prepared, err error) {
+	o := &q.inline.options
+	call = nhsa.Call{Message: message, Operator: fitting(q.dossier.Sale.Operator, o.Operator), InsuredArea: q.dossier.Identity.Area}
+	if call.SignNo, _, err = o.SignIns.Number(ctx, call.Operator); err != nil || call.SignNo == "" {
+		return call, prepared, err
+	}
+	prepared, err = o.Client.Prepare(ctx, call)
+	return call, prepared, q.unfit(err)
+}
+
+// unfit is nil for what does not fit the interface: it cannot be asked, and its report will be held for a person.
+func (q *question) unfit(err error) error {
+	if settle.CodeOf(err) != settle.BadRequest {
+		return err
+	}
+	q.inline.log.Error("an in-line message does not fit the interface", "question", q.kind, "fault", q.redact(err.Error()))
+	return nil
 }
 
 func (q *question) message() nhsa.Message {
@@ -276,19 +302,23 @@ func (q *question) message() nhsa.Message {
 
 // begin has the message on disk before it leaves.
 func (q *question) begin(ctx context.Context, prepared nhsa.Prepared) (bool, error) {
-	d := &q.dossier
 	q.inline.hold(prepared.MsgID, true)
-	began, err := q.inline.options.Store.BeginInline(ctx, settle.InlineIntent{
-		MsgID: prepared.MsgID, Infno: prepared.Infno, Body: withoutCode(prepared, q.code), POS: d.Sale.POS, SaleID: d.Sale.ID,
-		Terminal: d.Sale.Terminal, Operator: d.Sale.Operator, Person: d.Sale.Patient, Figures: d.Figures, SentAt: q.inline.options.Clock(),
-		SentCentre: q.inline.options.Client.CentreNow(),
-	})
+	began, err := q.inline.options.Store.BeginInline(ctx, q.intent(prepared))
 	if !began {
 		q.inline.hold(prepared.MsgID, false)
 	} else {
 		q.msgid = prepared.MsgID
 	}
 	return began, err
+}
+
+func (q *question) intent(prepared nhsa.Prepared) settle.InlineIntent {
+	d := &q.dossier
+	return settle.InlineIntent{
+		MsgID: prepared.MsgID, Infno: prepared.Infno, Body: withoutCode(prepared, q.code), POS: d.Sale.POS, SaleID: d.Sale.ID,
+		Terminal: d.Sale.Terminal, Operator: d.Sale.Operator, Person: d.Sale.Patient, Figures: d.Figures, SentAt: q.inline.options.Clock(),
+		SentCentre: q.inline.options.Client.CentreNow(),
+	}
 }
 
 // withoutCode is a message as it is journalled. A 医保码 lives in memory only; where it cannot be cut out of a body (an
@@ -331,7 +361,7 @@ func (q *question) conclude(ctx context.Context, operator settle.Operator, signN
 	}
 	q.fault = q.redact(outcome.Fault)
 	if q.fault == "" {
-		q.fault = "中心的结算应答不完整或金额自相矛盾，结果未明"
+		q.fault = unclearText
 	}
 	return settle.InlineUnknown, false, nil
 }

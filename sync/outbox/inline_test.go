@@ -71,6 +71,14 @@ func (m *inlineMemory) OpenInlines(context.Context) (open []string, err error) {
 	return open, nil
 }
 
+func (m *inlineMemory) StepInline(context.Context, settle.InlineStep) error { return nil }
+
+func (m *inlineMemory) ParkInline(context.Context, string) error { return nil }
+
+func (m *inlineMemory) QuoteCentre(context.Context, settle.Sale, settle.Figures) (settle.Quote, error) {
+	return settle.Quote{}, nil
+}
+
 // inlineBench is an asker before the reference centre.
 type inlineBench struct {
 	*bench

@@ -18,7 +18,7 @@ func (r *run) prove(ctx context.Context, next step) (again, settled bool) {
 	}
 	proof, err := r.w.options.Prover.Prove(ctx, r.question(next.original))
 	if err != nil {
-		r.w.log.Warn("an open message could not be looked up", "report", r.report.ID, "code", string(settle.CodeOf(err)))
+		r.w.log.Warn("an open message could not be looked up", "report", r.report.ID, "code", string(settle.CodeOf(err)), "err", r.redact(err.Error()))
 		return false, false
 	}
 	result := settle.DispatchResult{MsgID: next.original.MsgID, Report: r.report.ID, At: r.w.options.Clock()}
@@ -29,7 +29,9 @@ func (r *run) prove(ctx context.Context, next step) (again, settled bool) {
 		again = true
 	case proof.Verdict == reconcile.Present && r.report.Kind == settle.ReportOrphan && booking(next.original.Infno):
 		// Nobody wants the booking: it is cancelled by its setl_id. 2601 has refused, and may refuse for good.
-		result.State, result.Booking, result.ReportState, result.NextAt = settle.DispatchAccepted, proof.Booking, settle.ReportPending, result.At
+		booked := *proof.Booking
+		booked.Batch = next.original.Batch
+		result.State, result.Booking, result.ReportState, result.NextAt = settle.DispatchAccepted, &booked, settle.ReportPending, result.At
 		again = true
 	case proof.Verdict == reconcile.Present:
 		again = r.present(&result, next, *proof.Booking)

@@ -26,6 +26,7 @@ import (
 var (
 	_ Store           = (*ledger.Ledger)(nil)
 	_ Uploads         = (*ledger.Ledger)(nil)
+	_ InlineStore     = (*ledger.Ledger)(nil)
 	_ reconcile.Store = (*ledger.Ledger)(nil)
 )
 
@@ -42,7 +43,9 @@ type shop struct {
 	mu       sync.Mutex
 	faults   centre.Faults
 	arrived  int
-	reportOf map[string]int64 // of each message that was begun
+	reportOf map[string]int64  // of each message that was begun
+	saleOf   map[string]string // of each message in line
+	asked    []string          // questions in line
 
 	*ledger.Ledger
 }
@@ -58,7 +61,7 @@ func quickDir(t testing.TB) string {
 }
 
 func newShop(t testing.TB, dir string, goods bool, s settle.Snapshot, members []centre.Member) *shop {
-	h := &shop{t: t, dir: dir, goods: goods, members: members, reportOf: map[string]int64{}}
+	h := &shop{t: t, dir: dir, goods: goods, members: members, reportOf: map[string]int64{}, saleOf: map[string]string{}}
 	var err error
 	h.centre, err = centre.New(centre.Options{Faults: func(infno string) centre.Fault {
 		h.mu.Lock()
@@ -196,9 +199,51 @@ func (m *mortal) FinishUpload(ctx context.Context, r settle.UploadResult) error 
 	return m.Ledger.FinishUpload(ctx, r)
 }
 
-// shopLife is one life of the worker.
+func (m *mortal) BeginInline(ctx context.Context, i settle.InlineIntent) (bool, error) {
+	if err := errors.Join(m.alive(), ctx.Err()); err != nil {
+		return false, err
+	}
+	m.shop.mu.Lock()
+	m.shop.saleOf[i.MsgID] = i.SaleID
+	if i.Question == "" {
+		m.shop.asked = append(m.shop.asked, i.MsgID)
+	}
+	m.shop.mu.Unlock()
+	return m.Ledger.BeginInline(ctx, i)
+}
+
+func (m *mortal) EndInline(ctx context.Context, msgid string, state settle.DispatchState, fault string) error {
+	if err := m.alive(); err != nil {
+		return err
+	}
+	return m.Ledger.EndInline(ctx, msgid, state, fault)
+}
+
+func (m *mortal) StepInline(ctx context.Context, s settle.InlineStep) error {
+	if err := m.alive(); err != nil {
+		return err
+	}
+	return m.Ledger.StepInline(ctx, s)
+}
+
+func (m *mortal) ParkInline(ctx context.Context, question string) error {
+	if err := m.alive(); err != nil {
+		return err
+	}
+	return m.Ledger.ParkInline(ctx, question)
+}
+
+func (m *mortal) AbandonInline(ctx context.Context, msgid, why string) (bool, error) {
+	if err := m.alive(); err != nil {
+		return false, err
+	}
+	return m.Ledger.AbandonInline(ctx, msgid, why)
+}
+
+// shopLife is one life of the worker, and of what asks in line.
 type shopLife struct {
 	*Worker
+	inline *Inline
 	store  *mortal
 	client *nhsa.Client
 	cancel context.CancelFunc
@@ -230,8 +275,13 @@ func (h *shop) begin(timeout, proof time.Duration, change func(*Options)) *shopL
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	inline, err := NewInline(InlineOptions{Store: store, Client: client, SignIns: signIns, Extensions: options.Extensions, Within: 8 * timeout})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &shopLife{Worker: worker, store: store, client: client, cancel: cancel, ended: make(chan error, 1)}
+	inline.Sweep(ctx) // as Run does before all
+	l := &shopLife{Worker: worker, inline: inline, store: store, client: client, cancel: cancel, ended: make(chan error, 1)}
 	go func() { l.ended <- worker.Run(ctx) }()
 	return l
 }

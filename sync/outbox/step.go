@@ -17,14 +17,12 @@ type run struct {
 	dossier settle.Dossier
 	signed  bool // the one fresh sign-in of this attempt is used up
 
-	// Of a clinic's bill: the batch that 2206 has divided in this run, and how. It is asked again rather than kept.
-	quoted string
-	parts  nhsa.PolicyParts
+	bill clinicBill
 }
 
 // work takes a report as far as it goes now: until it is finished, has to wait, or ctx ends.
 func (w *Worker) work(ctx context.Context, report settle.Report) {
-	r := &run{w: w, report: report}
+	r := &run{w: w, report: report, bill: clinicBill{client: w.options.Client, extensions: w.options.Extensions}}
 	for ctx.Err() == nil {
 		dossier, err := w.options.Store.Dossier(ctx, report.ID)
 		if err != nil {
@@ -44,7 +42,7 @@ func (w *Worker) work(ctx context.Context, report settle.Report) {
 
 // step does one message; again says that another may follow at once.
 func (r *run) step(ctx context.Context) (again bool) {
-	next := decide(&r.dossier, r.quoted)
+	next := decide(&r.dossier, r.bill.quoted)
 	switch next.action {
 	case actFinish:
 		r.finish(ctx, next.note)
@@ -104,7 +102,7 @@ func (r *run) message(next step) (nhsa.Message, error) {
 		return nil, settle.NewError(settle.BadRequest, errors.New("the report has no request"))
 	}
 	if r.dossier.Sale.Clinic() {
-		return r.clinicMessage(next)
+		return r.bill.message(&r.dossier, next)
 	}
 	if next.action == actCancel {
 		return nhsa.Cancel{PsnNo: r.dossier.Identity.PsnNo, SetlID: r.dossier.Booked.SetlID, MdtrtID: r.dossier.Booked.MdtrtID, Rebook: r.rebook()}, nil
