@@ -146,7 +146,7 @@ type giverRow struct {
 
 func (t *tx) giverRows(patient *personRow) (list []*giverRow, err error) {
 	err = t.each("SELECT p."+giverColumns+", "+bindingColumns+", "+accountColumns+`,
-			(SELECT MIN(o.limit_max) FROM binding o WHERE o.giver = b.giver AND o.active = 1 AND o.limit_all = 1),
+			(SELECT MIN(o.limit_max) FROM binding o WHERE o.giver = b.giver AND o.active = 1 AND o.limit_all = 1 AND o.limit_max IS NOT NULL),
 			(SELECT MAX(o.limit_used) FROM binding o WHERE o.giver = b.giver AND o.active = 1 AND o.limit_all = 1 AND o.limit_max IS NOT NULL)
 		FROM binding b JOIN person p ON p.id = b.giver LEFT JOIN account a ON a.person = b.giver
 		WHERE b.beneficiary = ? AND b.active = 1 ORDER BY b.rank, b.bound_at, b.ref`, []any{patient.key},
@@ -235,13 +235,15 @@ func (h *holder) withhold(x settle.Fen) {
 	a.Current -= x - fromPrior
 }
 
-// uncontained is one posting that the snapshot may not contain yet.
+// uncontained are postings that the snapshot may not contain yet: all of one day to one patient out of one pot that the
+// centre has booked at one time, or not yet.
 type uncontained struct {
 	patient int64
 	pot     settle.Pot
 	day     settle.Date
-	amount  settle.Fen
 	centre  int64
+	amount  settle.Fen
+	debited settle.Fen // of the amount: without what came back
 }
 
 // subtractOwn takes off everything settled here that the snapshots do not contain: from the pots, and onto what is
@@ -253,14 +255,15 @@ func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 		since = min(since, h.through)
 	}
 	var debited settle.Fen
-	err := t.each("SELECT patient, pot, day, amount, centre FROM posting WHERE person = ? AND centre > ?",
+	err := t.each(`SELECT patient, pot, day, centre, SUM(amount), SUM(MAX(amount, 0)) FROM posting WHERE person = ? AND centre > ?
+		GROUP BY centre, patient, pot, day`,
 		[]any{h.key, since}, func(scan func(dest ...any) error) error {
 			var u uncontained
-			if err := scan(&u.patient, &u.pot, &u.day, &u.amount, &u.centre); err != nil {
+			if err := scan(&u.patient, &u.pot, &u.day, &u.centre, &u.amount, &u.debited); err != nil {
 				return err
 			}
 			if u.centre > h.contains && u.pot != settle.PotQuota && u.pot != settle.PotAgency {
-				debited += max(0, u.amount) // money that came back is free for all venues: it fills no allowance
+				debited += u.debited // money that came back is free for all venues: it fills no allowance
 				h.subtract(&u, rules.AccountYear(u.day) < h.year)
 			}
 			if h.binding != nil && u.patient == patient && u.centre > h.through {

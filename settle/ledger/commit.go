@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -255,12 +254,6 @@ func (l *Ledger) wakeOutbox() {
 	if l.options.OnReport != nil {
 		l.options.OnReport()
 	}
-}
-
-// receipt is the next receipt number of a day: 20261122-000123.
-func (t *tx) receipt(day settle.Date) (string, error) {
-	n, err := t.count(fmt.Sprintf("receipt-%d", day), 1)
-	return fmt.Sprintf("%d-%06d", day, n), err
 }
 
 // newID is an opaque id that sorts by time: 48 bits of milliseconds and 80 random bits, 26 characters.

@@ -58,7 +58,7 @@ func (t *tx) gather(sale *settle.Sale, offline bool) (*facts, error) {
 	if f.holders, err = t.holders(f.rules, &f.patient); err != nil {
 		return nil, err
 	}
-	usage, err := t.usage(f.patient.key, day)
+	usage, err := t.usage(&f.rules.Caps, f.patient.key, day)
 	if err != nil {
 		return nil, err
 	}
@@ -122,54 +122,52 @@ func (f *facts) holder(person settle.PersonID) *holder {
 	return f.holders[i]
 }
 
-// usage is the shared money already used for a patient: what the centre knows of all venues, as far as it is of this
-// day, month and year, and our own that it does not contain yet; and what the patient bought here this month.
+// usage is what a patient has used of the limits that the region sets; what no limit is set for is not added up.
 // Contributions are outside the caps (SEMANTICS section 7).
-func (t *tx) usage(patient int64, day settle.Date) (usage settle.Usage, err error) {
+func (t *tx) usage(caps *settle.CapRules, patient int64, day settle.Date) (usage settle.Usage, err error) {
+	if caps.DaySharedPerBeneficiary.Set || caps.MonthSharedPerBeneficiary.Set || caps.YearSharedPerBeneficiary.Set {
+		if err := t.sharedUsage(&usage, patient, day); err != nil {
+			return usage, err
+		}
+	}
+	if caps.MonthPharmacyTotal.Set || caps.DayPharmacyTimes.Set || caps.YearPharmacyTotal.Set {
+		err = t.get(`SELECT COALESCE(SUM(CASE WHEN day / 100 = ?1 / 100 THEN total - back_total END), 0),
+			COALESCE(SUM(day = ?1 AND shop <> 'reversed'), 0), COALESCE(SUM(own + shared - back_own - back_shared), 0) FROM settlement
+			WHERE person = ?2 AND day BETWEEN ?1 / 10000 * 10000 AND ?1 AND med_group = ?3`,
+			[]any{day, patient, string(settle.Pharmacy)}, &usage.MonthPharmacyTotal, &usage.DayPharmacyTimes, &usage.YearPharmacyPaid)
+	}
+	return usage, err
+}
+
+// sharedUsage is the shared money already used for a patient: what the centre knows of all venues, as far as it is of this
+// day, month and year, and our own that it does not contain yet.
+func (t *tx) sharedUsage(usage *settle.Usage, patient int64, day settle.Date) error {
 	var told settle.Usage
 	var asOf settle.Date
 	var contains int64
-	err = t.get("SELECT day_shared, month_shared, year_shared, day, contains FROM usage WHERE person = ?", []any{patient},
+	err := t.get("SELECT day_shared, month_shared, year_shared, day, contains FROM usage WHERE person = ?", []any{patient},
 		&told.DayShared, &told.MonthShared, &told.YearShared, &asOf, &contains)
 	if err != nil && !errors.Is(err, errNoRows) {
-		return usage, err
+		return err
+	}
+	err = t.get(`SELECT COALESCE(SUM(CASE WHEN day = ?1 THEN amount END), 0), COALESCE(SUM(CASE WHEN day / 100 = ?1 / 100 THEN amount END), 0),
+		COALESCE(SUM(amount), 0) FROM posting WHERE patient = ?2 AND person <> patient AND centre > ?3 AND day >= ?1 / 10000 * 10000
+		AND settlement IS NOT NULL`,
+		[]any{day, patient, contains}, &usage.DayShared, &usage.MonthShared, &usage.YearShared)
+	if err != nil {
+		return err
 	}
 	if asOf == day {
-		usage.DayShared = told.DayShared
+		usage.DayShared += told.DayShared
 	}
 	if asOf.Month() == day.Month() {
-		usage.MonthShared = told.MonthShared
+		usage.MonthShared += told.MonthShared
 	}
 	if asOf.Year() == day.Year() {
-		usage.YearShared = told.YearShared
+		usage.YearShared += told.YearShared
 	}
-	err = t.each(`SELECT day, amount FROM posting WHERE patient = ? AND person <> patient AND centre > ? AND day >= ?
-		AND settlement IS NOT NULL`,
-		[]any{patient, contains, day.Year() * 10000}, func(scan func(dest ...any) error) error {
-			var on settle.Date
-			var amount settle.Fen
-			if err := scan(&on, &amount); err != nil {
-				return err
-			}
-			usage.YearShared += amount
-			if on.Month() == day.Month() {
-				usage.MonthShared += amount
-			}
-			if on == day {
-				usage.DayShared += amount
-			}
-			return nil
-		})
-	if err != nil {
-		return usage, err
-	}
-	usage.DayShared, usage.MonthShared = max(0, usage.DayShared), max(0, usage.MonthShared)
-	usage.YearShared = max(0, usage.YearShared)
-	err = t.get(`SELECT COALESCE(SUM(CASE WHEN day / 100 = ?1 / 100 THEN total - back_total END), 0),
-		COALESCE(SUM(day = ?1 AND shop <> 'reversed'), 0), COALESCE(SUM(own + shared - back_own - back_shared), 0) FROM settlement
-		WHERE person = ?2 AND day BETWEEN ?1 / 10000 * 10000 AND ?1 AND med_group = ?3`,
-		[]any{day, patient, string(settle.Pharmacy)}, &usage.MonthPharmacyTotal, &usage.DayPharmacyTimes, &usage.YearPharmacyPaid)
-	return usage, err
+	usage.DayShared, usage.MonthShared, usage.YearShared = max(0, usage.DayShared), max(0, usage.MonthShared), max(0, usage.YearShared)
+	return nil
 }
 
 // checkSale refuses a sale whose figures do not add up, so that nothing of that kind is ever stored.

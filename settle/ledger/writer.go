@@ -43,10 +43,16 @@ type request struct {
 	state atomic.Int32
 }
 
+// ends are what the writer keeps in memory of the database from one transaction to the next.
+type ends struct {
+	head     head // of the chain
+	receipts receipts
+}
+
 // batch is what a write transaction carries besides its statements. It is a value that is copied before each request and
 // put back when the request fails.
 type batch struct {
-	head  head // of the chain
+	ends
 	after []func()
 }
 
@@ -70,7 +76,7 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while sending, for writing while closing
 	closed bool
 
-	head      head      // committed
+	ends                // committed
 	clockAt   time.Time // high-water mark on disk
 	sinceSave atomic.Int64
 	commits   atomic.Int64 // COMMITs made, for tests of the grouping
@@ -254,7 +260,7 @@ func (w *writer) do(requests []*request) {
 		return
 	}
 	l := &load{live: live, results: make([]error, len(live))}
-	b := &batch{head: w.head}
+	b := &batch{ends: w.ends}
 	if err := w.transact(b, l); err != nil {
 		w.abandon()
 		err = storeError(err)
@@ -298,7 +304,7 @@ func (w *writer) transact(b *batch, l *load) error {
 		return err
 	}
 	w.abandon()
-	*b = batch{head: w.head}
+	*b = batch{ends: w.ends}
 	clear(l.results)
 	if len(l.live) == 1 {
 		l.results[0] = half.error
@@ -347,7 +353,7 @@ func (w *writer) commit(t *tx, done int) error {
 	if err := t.run("COMMIT"); err != nil {
 		return err
 	}
-	w.head = t.batch.head
+	w.ends = t.batch.ends
 	w.fault.Store(nil)
 	w.commits.Add(1)
 	w.ledger.metrics.observeBatch(done)
@@ -360,10 +366,15 @@ func (w *writer) commit(t *tx, done int) error {
 	return nil
 }
 
-// finish writes what a batch as a whole leaves behind: the head of the chain and the high-water clock.
+// finish writes what a batch as a whole leaves behind: the head of the chain, the last receipt and the high-water clock.
 func (w *writer) finish(t *tx) error {
 	if t.batch.head != w.head {
 		if err := t.setMeta(metaHead, t.batch.head.encode(w.ledger.vault)); err != nil {
+			return err
+		}
+	}
+	if t.batch.receipts != w.receipts {
+		if err := t.keep(t.batch.receipts); err != nil {
 			return err
 		}
 	}
