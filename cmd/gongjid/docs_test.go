@@ -77,6 +77,41 @@ func TestPythonExample(t *testing.T) {
 	wantLines(t, output, "账户 5.00", "查询", "拒绝 IDEMPOTENCY_CONFLICT", "已撤销")
 }
 
+// build runs a compiler on an example, at the root of the repository.
+func build(t *testing.T, name string, args ...string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
+	defer stop()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = moduleRoot(t)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, output)
+	}
+}
+
+func TestCSharpExample(t *testing.T) {
+	needTool(t, "mcs")
+	needTool(t, "mono")
+	program := filepath.Join(t.TempDir(), "Till.exe")
+	build(t, "mcs", "-r:System.Net.Http", "-r:System.Runtime.Serialization", "-out:"+program, docsFolder+"/examples/Till.cs")
+	s, _ := startSandbox(t)
+	counterTill(t, s).insert(t, "1")
+	output := runExample(t, s, "mono", program)
+	wantLines(t, output, "账户 5.00", "查询", "拒绝 IDEMPOTENCY_CONFLICT", "已撤销")
+}
+
+// TestDelphiExample compiles the till with Free Pascal in its Delphi mode: all of it but the call that Delphi makes by its own
+// HTTP client.
+func TestDelphiExample(t *testing.T) {
+	needTool(t, "fpc")
+	dir := t.TempDir()
+	build(t, "fpc", "-Mdelphi", "-v0", "-FE"+dir, "-o"+filepath.Join(dir, "till"), docsFolder+"/examples/till.dpr")
+	s, _ := startSandbox(t)
+	counterTill(t, s).insert(t, "1")
+	output := runExample(t, s, filepath.Join(dir, "till"))
+	wantLines(t, output, "账户 5.00", "查询", "拒绝 IDEMPOTENCY_CONFLICT", "已撤销")
+}
+
 // TestPageExample opens the HTML till in Chromium from an origin that the daemon allows, and from one that it does not.
 func TestPageExample(t *testing.T) {
 	allowed, other := servePages(t), servePages(t)
