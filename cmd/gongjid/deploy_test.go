@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,11 +34,18 @@ func deployFile(t *testing.T, name string) []byte {
 	return content
 }
 
-// alerts are the expressions of the alert rules by name.
-func alerts(t *testing.T) map[string]string {
+// The files for operators, of the daemon and of the centre. What the centre's ask for is held against a running centre where its
+// command is tested.
+var (
+	ruleFiles  = []string{"prometheus/alerts.yml", "prometheus/centre-alerts.yml"}
+	boardFiles = []string{"grafana/gongji.json", "grafana/gongji-centre.json"}
+)
+
+// alerts are the expressions of a file's alert rules by name.
+func alerts(t *testing.T, file string) map[string]string {
 	t.Helper()
 	var rules alertRules
-	if err := yaml.UnmarshalWithOptions(deployFile(t, "prometheus/alerts.yml"), &rules); err != nil {
+	if err := yaml.UnmarshalWithOptions(deployFile(t, file), &rules); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]string{}
@@ -58,8 +66,8 @@ func alerts(t *testing.T) map[string]string {
 	return found
 }
 
-// dashboardQueries are the expressions of the dashboard by panel.
-func dashboardQueries(t *testing.T) map[string]string {
+// dashboardQueries are the expressions of a dashboard by panel.
+func dashboardQueries(t *testing.T, file string) map[string]string {
 	t.Helper()
 	var board struct {
 		Panels []struct {
@@ -67,7 +75,7 @@ func dashboardQueries(t *testing.T) map[string]string {
 			Targets []struct{ Expr, RefID string }
 		}
 	}
-	if err := json.Unmarshal(deployFile(t, "grafana/gongji.json"), &board); err != nil {
+	if err := json.Unmarshal(deployFile(t, file), &board); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]string{}
@@ -89,8 +97,8 @@ var metricName = regexp.MustCompile(`\b(gongji|process|go)_[a-z_]+\b`)
 func TestOperatorsFilesNameRealMetrics(t *testing.T) {
 	s, _ := startSandbox(t)
 	exposed := "\n" + scrape(t, s)
-	queries := dashboardQueries(t)
-	for name, expr := range alerts(t) {
+	queries := dashboardQueries(t, boardFiles[0])
+	for name, expr := range alerts(t, ruleFiles[0]) {
 		queries[name] = expr
 	}
 	for where, expr := range queries {
@@ -113,8 +121,8 @@ var label = regexp.MustCompile(`(gongji_[a-z_]+)\{[^}]*?\b(code|kind|reason|resu
 func TestRulesNameRealLabels(t *testing.T) {
 	s, _ := startSandbox(t)
 	exposed := scrape(t, s)
-	queries := dashboardQueries(t)
-	for name, expr := range alerts(t) {
+	queries := dashboardQueries(t, boardFiles[0])
+	for name, expr := range alerts(t, ruleFiles[0]) {
 		queries[name] = expr
 	}
 	seen := 0
@@ -135,7 +143,10 @@ func TestRulesNameRealLabels(t *testing.T) {
 
 // TestEveryAlertHasItsSection of the runbook, with cause, check and remedy, and every section its alert.
 func TestEveryAlertHasItsSection(t *testing.T) {
-	rules := alerts(t)
+	rules := map[string]string{}
+	for _, file := range ruleFiles {
+		maps.Copy(rules, alerts(t, file))
+	}
 	sections := strings.Split(string(deployFile(t, "runbook.md")), "\n## ")[1:]
 	var titles []string
 	for _, section := range sections {
@@ -173,8 +184,11 @@ func TestRulesAreUnderstoodByPrometheus(t *testing.T) {
 		}
 	}
 	folder := filepath.Join(moduleRoot(t), "config", "deploy", "prometheus")
-	check("check", "rules", filepath.Join(folder, "alerts.yml"))
-	check("test", "rules", filepath.Join(folder, "alerts_test.yml"))
+	for _, file := range ruleFiles {
+		name := strings.TrimSuffix(filepath.Base(file), ".yml")
+		check("check", "rules", filepath.Join(folder, name+".yml"))
+		check("test", "rules", filepath.Join(folder, name+"_test.yml"))
+	}
 
 	type rule struct {
 		Record string `yaml:"record"`
@@ -185,8 +199,10 @@ func TestRulesAreUnderstoodByPrometheus(t *testing.T) {
 		Rules []rule `yaml:"rules"`
 	}
 	queries := group{Name: "dashboard"}
-	for _, expr := range dashboardQueries(t) {
-		queries.Rules = append(queries.Rules, rule{"dashboard:query", expr})
+	for _, file := range boardFiles {
+		for _, expr := range dashboardQueries(t, file) {
+			queries.Rules = append(queries.Rules, rule{"dashboard:query", expr})
+		}
 	}
 	text, err := yaml.Marshal(map[string][]group{"groups": {queries}})
 	if err != nil {
