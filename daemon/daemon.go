@@ -243,6 +243,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start("metrics", d.metrics.serve)
 	start("watch", d.watch)
 	start("retention", d.retain)
+	start("keys", d.changeKeys)
 	d.log.Info("serving", "api", d.URL(), "metrics", d.MetricsURL(), "region", d.o.Config.Region, "version", d.o.Version)
 	if d.o.OnServing != nil {
 		d.o.OnServing()

@@ -64,7 +64,7 @@ Start with:  gongjid demo`,
 		return fmt.Errorf("%w: %w; see '%s --help'", errUsage, err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		demoCommand(), runCommand(), checkCommand(), readCommand(), verifyCommand(), proofCommand(), importCommand(), exportCommand(), reconcileCommand(), backupCommand(), restoreCommand(), outboxCommand(), manCommand(),
+		demoCommand(), runCommand(), checkCommand(), readCommand(), verifyCommand(), proofCommand(), keysCommand(), importCommand(), exportCommand(), reconcileCommand(), backupCommand(), restoreCommand(), outboxCommand(), manCommand(),
 		posCommand(), policyCommand(), errorsCommand(), simulateCommand(), versionCommand(),
 	)
 	root.AddCommand(serviceCommands()...)

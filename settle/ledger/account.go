@@ -162,7 +162,7 @@ func (t *tx) giverRows(patient *personRow) (list []*giverRow, err error) {
 				return err
 			}
 			r.limit, r.used = capOf(together), settle.Fen(used.Int64)
-			p.person.ID = personID(pid)
+			p.person.ID = t.vault().personID(pid)
 			b.Giver, b.Beneficiary, b.Limit = p.person.ID, patient.person.ID, capOf(limit)
 			list = append(list, r)
 			return nil
@@ -201,7 +201,7 @@ func (t *tx) givers(rules *settle.Rules, patient *personRow) ([]*holder, error) 
 func (r *giverRow) holder(t *tx, rules *settle.Rules) (*holder, error) {
 	h := &holder{key: r.person.key, binding: &r.binding, contains: open, through: r.through, party: settle.Party{
 		Person: r.person.person.ID, Masked: r.person.person.Masked, Relation: r.binding.Relation,
-		GiverRef: t.ledger.vault.giverRef(r.binding.ID),
+		GiverRef: t.vault().giverRef(r.binding.ID),
 	}}
 	// A limit for all relatives together is the giver's, whichever binding it was set through.
 	if r.limitAll {

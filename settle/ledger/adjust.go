@@ -53,7 +53,7 @@ func (t *tx) positionOf(key int64) (*position, error) {
 	if err := t.record(seq, s.sold); err != nil {
 		return nil, err
 	}
-	pid, _ := decodePerson(s.sold.Settlement.Sale.Patient)
+	pid, _ := t.vault().pid(s.sold.Settlement.Sale.Patient)
 	if s.patient, err = t.personBy("pid = ?", pid); err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (l *Ledger) AdoptBooking(ctx context.Context, order settle.AttentionOrder, 
 		}
 		err = t.run(`INSERT INTO dispatch (msgid, report, infno, original, state, body, sent, ended, fault, centre, visit, batch, turn)
 			VALUES (?, ?, '2102', '', ?, ?, ?, 0, '', ?, '', '', (SELECT COUNT(*) FROM dispatch WHERE report = ?))`,
-			booking.MsgID, item.report, settle.DispatchSent, l.vault.seal(KindBody, nil), millis(now), millis(booking.CentreTime), item.report)
+			booking.MsgID, item.report, settle.DispatchSent, l.vault().seal(KindBody, nil), millis(now), millis(booking.CentreTime), item.report)
 		if err != nil {
 			return err
 		}

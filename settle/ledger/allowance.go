@@ -84,7 +84,7 @@ func (l *Ledger) AllowancesReturned(ctx context.Context, heard []settle.Allowanc
 	return l.write(ctx, func(t *tx) error {
 		for _, r := range heard {
 			err := t.run("DELETE FROM allowance_return WHERE until = ? AND person = (SELECT id FROM person WHERE pid = ?)",
-				millis(r.Until), t.ledger.vault.hash(KindPerson, r.PsnNo))
+				millis(r.Until), t.vault().hash(KindPerson, r.PsnNo))
 			if err != nil {
 				return err
 			}

@@ -63,7 +63,7 @@ func (t *tx) openAttention(report int64, kind AttentionKind, detail string, at t
 	return t.run(`INSERT INTO attention (kind, settlement, report, opened, detail)
 		SELECT ?, settlement, id, ?, ? FROM report WHERE id = ?
 		ON CONFLICT (kind, report) WHERE closed IS NULL DO UPDATE SET detail = excluded.detail`,
-		kind, millis(at), t.ledger.vault.seal(KindNote, []byte(detail)), report)
+		kind, millis(at), t.vault().seal(KindNote, []byte(detail)), report)
 }
 
 // handOver puts money that came back to closed accounts on the work list: it is not paid out at the counter, the agency
@@ -94,7 +94,7 @@ func (l *Ledger) AttentionList(ctx context.Context, limit int) (list []Attention
 				if err := scan(&a.ID, &a.Kind, &a.Settlement, &a.Return, &a.Report, &a.ReportKind, &opened, &sealed); err != nil {
 					return err
 				}
-				detail, err := l.vault.unseal(KindNote, sealed)
+				detail, err := l.vault().unseal(KindNote, sealed)
 				a.OpenedAt, a.Detail = instant(opened), string(detail)
 				list = append(list, a)
 				return err
@@ -118,14 +118,14 @@ type Incident = settle.Incident
 // RecordIncident writes a refused attempt (人卡不一致) into the audit record. Of detail the keys pos, reader, card_hash
 // and person (a PersonID) can be searched for; all of it is kept, sealed.
 func (l *Ledger) RecordIncident(ctx context.Context, kind string, detail map[string]string) error {
-	sealed, err := l.vault.sealJSON(KindNote, detail)
+	sealed, err := l.vault().sealJSON(KindNote, detail)
 	if err != nil {
 		return settle.NewError(settle.StoreBroken, err)
 	}
 	at := l.options.Clock()
 	return l.write(ctx, func(t *tx) error {
 		var person any
-		if pid, ok := decodePerson(settle.PersonID(detail["person"])); ok {
+		if pid, ok := t.vault().pid(settle.PersonID(detail["person"])); ok {
 			row, err := t.personBy("pid = ?", pid)
 			if err == nil {
 				person = row.key
@@ -134,7 +134,7 @@ func (l *Ledger) RecordIncident(ctx context.Context, kind string, detail map[str
 			}
 		}
 		return t.run("INSERT INTO incident (at, kind, person, card, reader, pos, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			millis(at), kind, person, []byte(detail["card_hash"]), detail["reader"], detail["pos"], sealed)
+			millis(at), kind, person, t.vault().sealHash(detail["card_hash"]), detail["reader"], detail["pos"], sealed)
 	})
 }
 
@@ -151,11 +151,15 @@ func (l *Ledger) Incidents(ctx context.Context, since time.Time, limit int) (lis
 					return err
 				}
 				if pid != nil {
-					i.Person = personID(pid)
+					i.Person = t.vault().personID(pid)
 				}
-				i.At, i.CardHash = instant(at), string(card)
+				i.At = instant(at)
+				var err error
+				if i.CardHash, err = t.vault().openHash(card); err != nil {
+					return err
+				}
 				list = append(list, i)
-				return l.vault.unsealJSON(KindNote, sealed, &list[len(list)-1].Detail)
+				return t.vault().unsealJSON(KindNote, sealed, &list[len(list)-1].Detail)
 			})
 	})
 	return list, err

@@ -128,7 +128,7 @@ func (t *tx) loadHead() (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	return decodeHead(t.ledger.vault, data)
+	return decodeHead(t.vault(), data)
 }
 
 // next is the head after one more record. Every part is preceded by its length, so that no two records that differ
@@ -155,7 +155,7 @@ func (t *tx) link(kind, ref string, record any) (int64, error) {
 	}
 	next := t.batch.head.next(kind, ref, doc)
 	err = t.run("INSERT INTO chain (seq, kind, ref, doc, hash) VALUES (?, ?, ?, ?, ?)",
-		next.seq, kind, ref, t.ledger.vault.seal(KindRecord, doc), next.hash[:])
+		next.seq, kind, ref, t.vault().seal(KindRecord, doc), next.hash[:])
 	if err != nil {
 		return 0, err
 	}
@@ -169,7 +169,7 @@ func (t *tx) record(seq int64, value any) error {
 	if err := t.get("SELECT doc FROM chain WHERE seq = ?", []any{seq}, &sealed); err != nil {
 		return fmt.Errorf("chain record %d: %w", seq, err)
 	}
-	if err := t.ledger.vault.unsealJSON(KindRecord, sealed, value); err != nil {
+	if err := t.vault().unsealJSON(KindRecord, sealed, value); err != nil {
 		return fmt.Errorf("chain record %d: %w", seq, err)
 	}
 	return nil

@@ -220,7 +220,7 @@ func (t *tx) addProxy(settlement int64, f *facts, s *settle.Settlement) error {
 		return nil
 	}
 	return t.run("INSERT INTO proxy (settlement, agent, day, patient) VALUES (?, ?, ?, ?)",
-		settlement, []byte(s.Sale.Proxy.AgentHash), s.Day, f.patient.key)
+		settlement, t.vault().hexColumn(s.Sale.Proxy.AgentHash), s.Day, f.patient.key)
 }
 
 func (t *tx) addLines(settlement int64, f *facts, s *settle.Settlement) error {
@@ -241,7 +241,7 @@ func (t *tx) addLines(settlement int64, f *facts, s *settle.Settlement) error {
 func (t *tx) addPresence(record int64, of subject, p *settle.Presence) error {
 	return t.run(`INSERT INTO presence (record, settlement, reader, seq, kind, card, person_check, matched_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		record, orNull(of.settlement), p.Reader, int64(p.Seq), p.Kind, []byte(p.CardHash), p.PersonCheck, millis(p.MatchedAt))
+		record, orNull(of.settlement), p.Reader, int64(p.Seq), p.Kind, t.vault().sealHash(p.CardHash), p.PersonCheck, millis(p.MatchedAt))
 }
 
 // settled tells the world after the commit.

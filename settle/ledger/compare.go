@@ -132,7 +132,7 @@ func (c *comparing) who(psnNo string) (known, error) {
 		return k, nil
 	}
 	var k known
-	err := c.get("SELECT id, masked FROM person WHERE pid = ?", []any{c.ledger.vault.hash(KindPerson, psnNo)}, &k.key, &k.masked)
+	err := c.get("SELECT id, masked FROM person WHERE pid = ?", []any{c.vault().hash(KindPerson, psnNo)}, &k.key, &k.masked)
 	if err != nil && !errors.Is(err, errNoRows) {
 		return k, err
 	}
@@ -185,11 +185,11 @@ func (c *comparing) personDiffers(key int64, p *settle.SnapshotPerson) (asOf int
 		return asOf, nil, err
 	}
 	var is identity
-	if err := c.ledger.vault.unsealJSON(KindPerson, sealed, &is); err != nil {
+	if err := c.vault().unsealJSON(KindPerson, sealed, &is); err != nil {
 		return asOf, nil, err
 	}
 	d.when(gone, "people")
-	d.when(!bytes.Equal(certno, c.ledger.vault.hash(KindCertno, p.IDNumber)), "certno")
+	d.when(!bytes.Equal(certno, c.vault().hash(KindCertno, p.IDNumber)), "certno")
 	d.when(is.Name != p.Name, "psn_name")
 	d.when(stored.Insurance != p.Insurance, "insutype")
 	d.when(stored.Status != p.Status, "status")
@@ -217,7 +217,7 @@ func (c *comparing) cardsDiffer(person int64, cards []settle.SnapshotCard) (bool
 		return false, err
 	}
 	for _, card := range cards {
-		hash := string(c.ledger.vault.hash(KindCard, card.Number+"|"+card.Identifier))
+		hash := string(c.vault().hash(KindCard, card.Number+"|"+card.Identifier))
 		was, found := stored[hash]
 		if !later[hash] && (!found || was.Status != card.Status || was.Expires != card.Expires) {
 			return true, nil

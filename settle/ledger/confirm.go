@@ -26,7 +26,7 @@ func (t *tx) confirmDigest(step string, content any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode what is to be confirmed: %w", err)
 	}
-	return hex.EncodeToString(t.ledger.vault.mac(kindConfirm, step+"|"+string(data))), nil
+	return hex.EncodeToString(t.vault().mac(kindConfirm, step+"|"+string(data))), nil
 }
 
 // requestDigest is the digest of a request as it was completed: all of its content, so that what was shown is what is sent.

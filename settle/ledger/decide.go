@@ -175,7 +175,7 @@ func (t *tx) decideItem(i *openItem, order *settle.AttentionOrder, at time.Time)
 		return err
 	}
 	err = t.run("UPDATE attention SET closed = ?, closed_by = ?, note = ?, decision = ?, record = ? WHERE id = ?",
-		millis(at), order.Operator.ID, t.ledger.vault.seal(KindNote, []byte(order.Note)), order.Decision, seq, i.id)
+		millis(at), order.Operator.ID, t.vault().seal(KindNote, []byte(order.Note)), order.Decision, seq, i.id)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (a *applying) endBinding(rules *settle.Rules, r *boundRow, giver, beneficia
 
 // endingID is the request's id: one for each binding as it was bound, so that a ledger that meets it twice asks once.
 func (a *applying) endingID(b *settle.Binding) string {
-	sum := a.ledger.vault.hash(KindBinding, b.ID+"|"+strconv.Itoa(int(b.BoundAt)))
+	sum := a.vault().name(KindBinding, b.ID+"|"+strconv.Itoa(int(b.BoundAt)))
 	return "END-" + hex.EncodeToString(sum[:12])
 }
 
@@ -233,7 +233,7 @@ func (t *tx) endedViews(person int64) (list []settle.BindingView, err error) {
 		b := &v.Binding
 		err := scan(&b.ID, &b.Relation, &b.Rank, &b.BoundAt, &b.ValidFrom, &b.ValidTo, &b.Mode, &end.Reason, &end.OfGiver, &end.ByCentre,
 			&giverKey, &giver, &giverMasked, &beneficiary, &beneficiaryMasked)
-		b.Giver, b.Beneficiary = personID(giver), personID(beneficiary)
+		b.Giver, b.Beneficiary = t.vault().personID(giver), t.vault().personID(beneficiary)
 		v.AsGiver, v.State, v.End = giverKey == person, "ended", end
 		v.Other = settle.Party{Person: b.Giver, Masked: giverMasked, Relation: b.Relation}
 		if v.AsGiver {

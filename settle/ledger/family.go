@@ -30,7 +30,7 @@ func (t *tx) bound(condition string, args ...any) (list []boundRow, err error) {
 		err := scan(&b.ID, &b.Relation, &b.Rank, &b.BoundAt, &b.ValidFrom, &b.ValidTo, &b.Mode, &b.QuotaTotal, &b.QuotaUsed,
 			&limit, &b.LimitUsed, &r.limitAll, &through, &r.giver, &r.beneficiary, &giver, &r.giverMasked, &r.giverArea,
 			&beneficiary, &r.beneficiaryMasked)
-		b.Giver, b.Beneficiary, b.Limit = personID(giver), personID(beneficiary), capOf(limit)
+		b.Giver, b.Beneficiary, b.Limit = t.vault().personID(giver), t.vault().personID(beneficiary), capOf(limit)
 		list = append(list, r)
 		return err
 	})
@@ -86,7 +86,7 @@ func (t *tx) bindingView(r *boundRow, person int64, today settle.Date) settle.Bi
 	view.Other = settle.Party{Person: r.binding.Beneficiary, Masked: r.beneficiaryMasked, Relation: r.binding.Relation}
 	if !view.AsGiver {
 		view.Other = settle.Party{
-			Person: r.binding.Giver, Masked: r.giverMasked, Relation: r.binding.Relation, GiverRef: t.ledger.vault.giverRef(r.binding.ID),
+			Person: r.binding.Giver, Masked: r.giverMasked, Relation: r.binding.Relation, GiverRef: t.vault().giverRef(r.binding.ID),
 		}
 	}
 	switch {

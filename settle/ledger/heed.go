@@ -44,7 +44,7 @@ func (a *applying) heedCards(n *settle.News) error {
 		if _, err := a.person(card.PsnNo); err != nil { // a large snapshot may be on its way in: the holder comes first
 			return err
 		}
-		err := a.run("UPDATE card SET status = ? WHERE hash = ?", card.Status, a.ledger.vault.hash(KindCard, card.Number+"|"+card.Identifier))
+		err := a.run("UPDATE card SET status = ? WHERE hash = ?", card.Status, a.vault().hash(KindCard, card.Number+"|"+card.Identifier))
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (a *applying) heedEnds(n *settle.News) error {
 		}
 	}
 	for _, psnNo := range n.EndedPsnNo {
-		if err := a.run("UPDATE person SET gone = 1 WHERE pid = ?", a.ledger.vault.hash(KindPerson, psnNo)); err != nil {
+		if err := a.run("UPDATE person SET gone = 1 WHERE pid = ?", a.vault().hash(KindPerson, psnNo)); err != nil {
 			return err
 		}
 	}

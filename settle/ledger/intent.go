@@ -120,12 +120,12 @@ func (l *Ledger) BeginInline(ctx context.Context, i settle.InlineIntent) (began 
 	if i.MsgID == "" || i.Infno == "" || i.SaleID == "" || i.POS == "" {
 		return false, badField("sale_id", "缺少单号。", "message, till and sale id are required")
 	}
-	doc, err := l.vault.sealJSON(KindNote, intentDoc{i.Terminal, i.Operator, i.Figures, i.Notes})
+	doc, err := l.vault().sealJSON(KindNote, intentDoc{i.Terminal, i.Operator, i.Figures, i.Notes})
 	if err != nil {
 		return false, storeError(err)
 	}
 	err = l.write(ctx, func(t *tx) error {
-		pid, _ := decodePerson(i.Person)
+		pid, _ := t.vault().pid(i.Person)
 		person, err := t.personBy("pid = ?", pid)
 		if err != nil {
 			return err
@@ -149,7 +149,7 @@ func (l *Ledger) BeginInline(ctx context.Context, i settle.InlineIntent) (began 
 		began = true
 		key, err := t.insert(`INSERT INTO intent (msgid, infno, pos, sale_id, person, state, body, doc, sent, centre, known)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, i.MsgID, i.Infno, i.POS, i.SaleID, person.key, settle.DispatchSent,
-			l.vault.seal(KindBody, i.Body), doc, millis(i.SentAt), newest+1, millis(i.SentCentre))
+			l.vault().seal(KindBody, i.Body), doc, millis(i.SentAt), newest+1, millis(i.SentCentre))
 		if err != nil || i.Notes == nil {
 			return err
 		}
@@ -254,8 +254,8 @@ func (t *tx) intentBy(msgid string) (i intentRow, err error) {
 	if err != nil {
 		return i, err
 	}
-	i.person = personID(pid)
-	return i, t.ledger.vault.unsealJSON(KindNote, doc, &i.doc)
+	i.person = t.vault().personID(pid)
+	return i, t.vault().unsealJSON(KindNote, doc, &i.doc)
 }
 
 // takeOver moves a message from its intent into the journal of a report.
@@ -351,7 +351,7 @@ func (t *tx) orphanBooking(report int64) (*settle.Booking, error) {
 // checkOrphan compares an orphan's record with its intent and its report.
 func (v *verifier) checkOrphan(l *link) error {
 	var record orphanRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}

@@ -59,7 +59,7 @@ func (t *tx) goOn(i *settle.InlineIntent, doc []byte, centre int64) (began bool,
 func (t *tx) addStep(intent int64, i *settle.InlineIntent, centre int64) error {
 	return t.run(`INSERT INTO intent_message (msgid, intent, turn, infno, state, body, sent, centre, known, visit, batch)
 		VALUES (?, ?, (SELECT COUNT(*) FROM intent_message WHERE intent = ?), ?, ?, ?, ?, ?, ?, ?, ?)`, i.MsgID, intent, intent, i.Infno,
-		settle.DispatchSent, t.ledger.vault.seal(KindBody, i.Body), millis(i.SentAt), centre, millis(i.SentCentre), i.Visit, i.Batch)
+		settle.DispatchSent, t.vault().seal(KindBody, i.Body), millis(i.SentAt), centre, millis(i.SentCentre), i.Visit, i.Batch)
 }
 
 // quotedBy is the question of a quote of this sale whose visit is open; errNoRows.

@@ -76,6 +76,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -118,11 +119,15 @@ func (o *Options) validate() error {
 
 // Ledger is an open data directory. All methods are safe for concurrent use; errors are *settle.Error.
 type Ledger struct {
-	options Options
-	log     *slog.Logger
-	vault   *vault
-	clock   *clock
-	metrics *metrics
+	options           Options
+	log               *slog.Logger
+	keys              atomic.Pointer[vault] // of the database as it was last written
+	turn              atomic.Pointer[turn]  // while hashes are covered by the next key; nil else
+	plain             atomic.Int64          // reads under way that did not look which key covers
+	rotation          sync.Mutex            // one change of keys at a time
+	afterRotationStep func()                // of tests: a step of it is on disk
+	clock             *clock
+	metrics           *metrics
 
 	lock   *os.File
 	place  os.FileInfo // the database file as it was opened
@@ -184,14 +189,14 @@ func (l *Ledger) open(ctx context.Context) (err error) {
 		return err
 	}
 	_, statErr := os.Stat(path)
-	var fresh bool
-	if l.vault, fresh, err = openVault(dir, statErr == nil); err != nil {
+	ring, fresh, err := openKeys(dir, statErr == nil)
+	if err != nil {
 		return err
 	}
 	if err := l.openDatabase(ctx, path); err != nil {
 		return err
 	}
-	if err := l.load(ctx, fresh); err != nil || !fresh {
+	if err := l.load(ctx, ring, fresh); err != nil || !fresh {
 		return err
 	}
 	return takeKey(dir)
@@ -247,9 +252,9 @@ func assertDurable(c *conn) error {
 }
 
 // load reads what lives in memory: clock and head of the chain; and it checks that the key is this database's.
-func (l *Ledger) load(ctx context.Context, fresh bool) error {
+func (l *Ledger) load(ctx context.Context, ring keyring, fresh bool) error {
 	t := &tx{ledger: l, conn: l.writer.conn, batch: &batch{}}
-	if err := l.checkKey(t, fresh); err != nil {
+	if err := l.checkKey(t, ring, fresh); err != nil {
 		return err
 	}
 	high, err := t.metaInt(metaClock)
@@ -276,23 +281,28 @@ func (l *Ledger) load(ctx context.Context, fresh bool) error {
 
 // checkKey ties a database to its key: the first opening writes a keyed hash, every later one compares it. A key that
 // was taken before and a database without the hash do not belong together: the database was lost.
-func (l *Ledger) checkKey(t *tx, fresh bool) error {
-	want := l.vault.mac(kindCheck, "")
-	got, err := t.meta(metaKeyCheck)
+func (l *Ledger) checkKey(t *tx, ring keyring, fresh bool) error {
+	state, err := readKeyState(t.meta)
 	if err != nil {
 		return err
 	}
-	if got == nil && !fresh {
+	if state.check == nil && !fresh {
 		return ErrDatabaseMissing
 	}
-	if got == nil {
-		return t.setMeta(metaKeyCheck, want)
+	v, _, err := ring.vaults(state)
+	if err != nil {
+		return err
 	}
-	if string(got) != string(want) {
-		return ErrKeyWrong
+	l.keys.Store(v)
+	t.batch.vault = v
+	if state.check == nil {
+		return t.setMeta(metaKeyCheck, v.mac(kindCheck, ""))
 	}
 	return nil
 }
+
+// vault is the vault of the database as it was last written. Within a transaction it is the transaction's.
+func (l *Ledger) vault() *vault { return l.keys.Load() }
 
 func (l *Ledger) clockJumped(ahead time.Duration) {
 	l.log.Warn("the PC's clock jumped ahead; the ledger ages at once", "by", ahead.Round(time.Second).String())

@@ -10,6 +10,8 @@ import (
 // Names in the table meta.
 const (
 	metaKeyCheck = "key_check"
+	metaRetired  = "keys_retired"  // sealed
+	metaRotation = "keys_changing" // there while everything is sealed anew
 	metaHead     = "chain_head"
 	metaClock    = "clock_high" // ms
 	metaCursor   = "feed_cursor"

@@ -196,7 +196,7 @@ func (a *applying) moveFact(f *stagedFact) error {
 	if n, err := result.RowsAffected(); n == 0 || err != nil {
 		return err
 	}
-	open := func(into any) error { return a.ledger.vault.unsealJSON(kindStaged, f.doc, into) }
+	open := func(into any) error { return a.vault().unsealJSON(kindStaged, f.doc, into) }
 	switch f.kind {
 	case stagedPerson:
 		var p settle.SnapshotPerson

@@ -60,12 +60,12 @@ const subjectTables = ` LEFT JOIN refund f ON f.id = r.refund LEFT JOIN premium 
 	LEFT JOIN premium_cancel k ON k.record = r.record LEFT JOIN request q ON q.id = r.request
 	LEFT JOIN intent n ON n.id = r.intent `
 
-func scanReport(scan func(dest ...any) error, more ...any) (r settle.Report, err error) {
+func (t *tx) scanReport(scan func(dest ...any) error, more ...any) (r settle.Report, err error) {
 	var pid []byte
 	var created, next int64
 	err = scan(append([]any{&r.ID, &r.Kind, &r.Settlement, &r.Return, &pid, &r.State, &r.Done, &created, &r.Attempts, &next,
 		&r.Fault, &r.Amount}, more...)...)
-	r.Person, r.CreatedAt, r.NextAt = personID(pid), instant(created), instant(next)
+	r.Person, r.CreatedAt, r.NextAt = t.vault().personID(pid), instant(created), instant(next)
 	return r, err
 }
 
@@ -87,7 +87,7 @@ func (l *Ledger) DueReports(ctx context.Context, now time.Time, n int) (list []s
 	err = l.read(ctx, func(t *tx) error {
 		return t.each("SELECT "+reportColumns+strings.Replace(reportTables, "report r", "report r INDEXED BY report_open_order", 1)+"WHERE"+atHead+" AND (r.next <= ? OR r.next > ?) ORDER BY r.id LIMIT ?",
 			[]any{millis(now), millis(now.Add(horizon)), n}, func(scan func(dest ...any) error) error {
-				report, err := scanReport(scan)
+				report, err := t.scanReport(scan)
 				list = append(list, report)
 				return err
 			})
@@ -127,7 +127,7 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 	err = t.each("SELECT "+reportColumns+", s.record, r.record, s.booking"+reportTables+"WHERE r.id = ?", []any{report},
 		func(scan func(dest ...any) error) (err error) {
 			found = true
-			d.Report, err = scanReport(scan, &sold, &own, &booking)
+			d.Report, err = t.scanReport(scan, &sold, &own, &booking)
 			return err
 		})
 	if err != nil {
@@ -142,7 +142,7 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 	}
 	if booking != nil {
 		d.Booked = &settle.Booking{}
-		if err := t.ledger.vault.unsealJSON(KindBooking, booking, d.Booked); err != nil {
+		if err := t.vault().unsealJSON(KindBooking, booking, d.Booked); err != nil {
 			return d, err
 		}
 	}
@@ -256,12 +256,12 @@ func (t *tx) identify(d *settle.Dossier, presence *settle.Presence) (err error) 
 		d.Card = settle.CardNumbers{IDNumber: d.Identity.IDNumber}
 		return nil
 	}
-	return t.ledger.vault.unsealJSON(KindCard, presence.CardSealed, &d.Card)
+	return t.vault().unsealJSON(KindCard, presence.CardSealed, &d.Card)
 }
 
 // inClear is a person as the wire must name them.
 func (t *tx) inClear(person settle.PersonID) (settle.Identity, error) {
-	pid, _ := decodePerson(person)
+	pid, _ := t.vault().pid(person)
 	row, err := t.personBy("pid = ?", pid)
 	if err != nil {
 		return settle.Identity{}, err
@@ -303,7 +303,7 @@ func (l *Ledger) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 		}
 		err = t.run(`INSERT INTO dispatch (msgid, report, infno, original, state, body, sent, ended, fault, centre, visit, batch, known, turn)
 			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, ?, ?, ?, (SELECT COUNT(*) FROM dispatch WHERE report = ?))`,
-			d.MsgID, d.Report, d.Infno, d.Original, settle.DispatchSent, l.vault.seal(KindBody, d.Body), millis(sent), newest+1,
+			d.MsgID, d.Report, d.Infno, d.Original, settle.DispatchSent, l.vault().seal(KindBody, d.Body), millis(sent), newest+1,
 			d.Visit, d.Batch, millis(d.SentCentre), d.Report)
 		if err != nil {
 			return err
@@ -349,7 +349,7 @@ func (l *Ledger) DispatchBody(ctx context.Context, msgid string) (body []byte, e
 		if len(sealed) == 0 { // older than records are kept
 			return settle.NewError(settle.NotFound, nil)
 		}
-		body, err = l.vault.unseal(KindBody, sealed)
+		body, err = l.vault().unseal(KindBody, sealed)
 		return err
 	})
 	return body, err
@@ -517,7 +517,7 @@ func (t *tx) book(m *sentMessage, r *settle.DispatchResult) (centre int64, err e
 		}
 		return centre, t.contain(m.report, m.leg(true), centre)
 	case r.Booking != nil:
-		sealed, err := t.ledger.vault.sealJSON(KindBooking, r.Booking)
+		sealed, err := t.vault().sealJSON(KindBooking, r.Booking)
 		if err != nil {
 			return 0, err
 		}
@@ -583,7 +583,7 @@ func (t *tx) undo(msgid, by string) error {
 		return err
 	}
 	var booked settle.Booking
-	if err := t.ledger.vault.unsealJSON(KindBooking, booking, &booked); err != nil {
+	if err := t.vault().unsealJSON(KindBooking, booking, &booked); err != nil {
 		return err
 	}
 	if booked.MsgID != msgid {
@@ -609,7 +609,7 @@ func (t *tx) restoreBooking(m *sentMessage) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := t.ledger.vault.sealJSON(KindBooking, booking)
+	sealed, err := t.vault().sealJSON(KindBooking, booking)
 	if err != nil {
 		return err
 	}
@@ -629,7 +629,7 @@ func (l *Ledger) PostponeReport(ctx context.Context, report int64, until time.Ti
 		}
 		if done && state == settle.ReportRefused { // a request that can never be sent is no request that waits
 			err := t.run(`UPDATE request SET state = ?, answer = ? WHERE state = ? AND id = (SELECT request FROM report WHERE id = ?)`,
-				settle.RequestRefused, t.ledger.vault.seal(KindNote, []byte(fault)), settle.RequestPending, report)
+				settle.RequestRefused, t.vault().seal(KindNote, []byte(fault)), settle.RequestPending, report)
 			if err != nil {
 				return err
 			}

@@ -26,11 +26,11 @@ type personRow struct {
 
 const personColumns = "id, pid, sealed, masked, insurance, status, area, waiting, as_of, gone"
 
-func scanPerson(scan func(dest ...any) error) (p personRow, err error) {
+func (t *tx) scanPerson(scan func(dest ...any) error) (p personRow, err error) {
 	var pid []byte
 	err = scan(&p.key, &pid, &p.sealed, &p.person.Masked, &p.person.Insurance, &p.person.Status, &p.person.Area,
 		&p.person.Waiting, &p.asOf, &p.gone)
-	p.person.ID = personID(pid)
+	p.person.ID = t.vault().personID(pid)
 	return p, err
 }
 
@@ -47,7 +47,7 @@ func (t *tx) personBy(query string, arg any) (p personRow, err error) {
 	}
 	err = t.each("SELECT "+personColumns+" FROM person WHERE "+query, []any{arg},
 		func(scan func(dest ...any) error) (err error) {
-			p, err = scanPerson(scan)
+			p, err = t.scanPerson(scan)
 			return err
 		})
 	if err == nil && p.key == 0 {
@@ -58,7 +58,7 @@ func (t *tx) personBy(query string, arg any) (p personRow, err error) {
 
 // known is a person whom the ledger still covers; PERSON_UNKNOWN otherwise.
 func (t *tx) known(id settle.PersonID) (personRow, error) {
-	pid, ok := decodePerson(id)
+	pid, ok := t.vault().pid(id)
 	if !ok {
 		return personRow{}, settle.NewError(settle.PersonUnknown, nil)
 	}
@@ -71,7 +71,7 @@ func (t *tx) known(id settle.PersonID) (personRow, error) {
 
 // identity opens the sealed part of a person.
 func (t *tx) identity(p *personRow) (who identity, err error) {
-	err = t.ledger.vault.unsealJSON(KindPerson, p.sealed, &who)
+	err = t.vault().unsealJSON(KindPerson, p.sealed, &who)
 	return who, err
 }
 
@@ -93,7 +93,7 @@ func (l *Ledger) PersonByNumber(ctx context.Context, hash string) (person settle
 		return person, settle.NewError(settle.PersonUnknown, nil)
 	}
 	err = l.read(ctx, func(t *tx) error {
-		row, err := t.personBy("certno = ? AND gone = 0 ORDER BY as_of DESC, id DESC LIMIT 1", certno)
+		row, err := t.personBy("certno = ? AND gone = 0 ORDER BY as_of DESC, id DESC LIMIT 1", t.vault().column(certno))
 		if errors.Is(err, sql.ErrNoRows) {
 			return settle.NewError(settle.PersonUnknown, nil)
 		}
@@ -113,10 +113,11 @@ func (l *Ledger) CardByHash(ctx context.Context, hash string) (card settle.Card,
 }
 
 func (t *tx) card(hash string) (card settle.Card, ok bool, err error) {
-	key, valid := decodeIndex(hash)
+	name, valid := decodeIndex(hash)
 	if !valid {
 		return card, false, nil
 	}
+	key := t.vault().column(name)
 	if err := t.catchUpKey(key, "SELECT p.pid FROM card c JOIN person p ON p.id = c.person WHERE c.hash = ?"); err != nil {
 		return card, false, err
 	}
@@ -126,7 +127,7 @@ func (t *tx) card(hash string) (card settle.Card, ok bool, err error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return card, false, nil
 	}
-	card.Owner = personID(pid)
+	card.Owner = t.vault().personID(pid)
 	return card, err == nil, err
 }
 
@@ -170,8 +171,8 @@ func (l *Ledger) GiverByRef(ctx context.Context, patient settle.PersonID, ref st
 			if err := scan(&binding, &pid); err != nil {
 				return err
 			}
-			if l.vault.giverRef(binding) == ref {
-				giver, ok = personID(pid), true
+			if l.vault().giverRef(binding) == ref {
+				giver, ok = t.vault().personID(pid), true
 			}
 			return nil
 		})

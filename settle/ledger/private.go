@@ -1,14 +1,9 @@
 package ledger
 
 import (
-	"crypto/aes"
+	"bytes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -33,6 +28,7 @@ const (
 	KindNote    = "note"    // seal: texts that people or the centre wrote
 	KindBinding = "binding" // index: the request that reports the end of a binding
 	kindGiver   = "giver"   // index: binding
+	kindHash    = "hash"    // seal: a card's hash, where it is only kept
 	kindChain   = "chain"   // index: head of the chain
 	kindAttest  = "attest"  // index: signature under data that leaves the house
 	kindCheck   = "check"   // index: proves that a database belongs to a key
@@ -51,46 +47,50 @@ var (
 const (
 	keyDirName  = "keys"
 	keyFileName = "ledger.key"
-	keyHeader   = "gongji-ledger-key-1"
 	keyBytes    = 32
 	sealVersion = 1
 	hashBytes   = 16 // of the 32 of an index that are kept: enough that no two people ever collide
 )
 
-// vault seals and indexes with the two keys derived from the key file. It is safe for concurrent use.
+// vault seals and indexes with the keys of a database. It never changes; one that passes to another key has another vault.
+//
+// What somebody is called in records (a PersonID, a card's hash) is a hash under the first key that the ledger ever had, since
+// records never change. Columns hold such a hash covered: enciphered, as one block, by a key of the vault, so that whoever
+// has an older key can test no guess against them. A ledger that never changed its key has nothing to cover.
+//
+// It is safe for concurrent use.
 type vault struct {
-	master   []byte
-	aead     cipher.AEAD
-	indexKey []byte
+	seals *keySet       // everything is sealed with it
+	guard *keySet       // head of the chain, check and covers; another than seals while everything is being sealed anew
+	older []cipher.AEAD // of the keys before: seals that are not made anew yet, or lie inside a record of the chain
+	names []byte        // key of the hashes by which people and cards are called
+	old   retired
 }
 
-// openVault reads the key file of a data directory. Where neither key nor database exists it makes a key; fresh is then
+// openKeys reads the key file of a data directory. Where neither key nor database exists it makes a key; fresh is then
 // true until [takeKey]: only a key that a database has taken bears the key's name, so that a first start that
 // was cut short can be told from a database that vanished.
-func openVault(dir string, databaseExists bool) (v *vault, fresh bool, err error) {
+func openKeys(dir string, databaseExists bool) (ring keyring, fresh bool, err error) {
 	path := filepath.Join(dir, keyDirName, keyFileName)
-	text, err := os.ReadFile(path)
+	_, err = os.Stat(path)
 	switch {
 	case err == nil && !databaseExists:
 		return nil, false, ErrDatabaseMissing
-	case errors.Is(err, os.ErrNotExist):
-		fresh = true
-		if text, err = freshKey(path+freshSuffix, databaseExists); err != nil {
-			return nil, false, err
-		}
-		path += freshSuffix
-	case err != nil:
+	case err == nil:
+		ring, err = readKeys(dir)
+		return ring, false, err
+	case !errors.Is(err, os.ErrNotExist):
 		return nil, false, fmt.Errorf("read the key file: %w", err)
 	}
-	if err := checkModes(path); err != nil {
-		return nil, false, err
+	text, err := freshKey(path+freshSuffix, databaseExists)
+	if err == nil {
+		err = checkModes(path + freshSuffix)
 	}
-	master, err := parseKey(text)
 	if err != nil {
 		return nil, false, err
 	}
-	v, err = newVault(master)
-	return v, fresh, err
+	ring, err = parseKey(text)
+	return ring, true, err
 }
 
 // freshSuffix marks a key that no database has taken yet.
@@ -119,11 +119,11 @@ func createKey(path string) ([]byte, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	master := make([]byte, keyBytes)
-	if _, err := rand.Read(master); err != nil {
+	master, err := newMaster()
+	if err != nil {
 		return nil, err
 	}
-	text := []byte(keyHeader + "\n" + base64.StdEncoding.EncodeToString(master) + "\n")
+	text := keyring{master}.text()
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
@@ -167,47 +167,33 @@ func checkModes(path string) error {
 	return nil
 }
 
-func parseKey(text []byte) ([]byte, error) {
-	header, body, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(body))
-	if header != keyHeader || err != nil || len(master) != keyBytes {
-		return nil, fmt.Errorf("the key file is damaged: it must hold %q and 32 bytes in base64", keyHeader)
-	}
-	return master, nil
-}
-
-func newVault(master []byte) (*vault, error) {
-	sealKey, err := hkdf.Key(sha256.New, master, nil, "gongji seal", keyBytes)
-	if err != nil {
-		return nil, err
-	}
-	indexKey, err := hkdf.Key(sha256.New, master, nil, "gongji index", keyBytes)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(sealKey)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &vault{master: master, aead: aead, indexKey: indexKey}, err
-}
-
 func (v *vault) seal(kind string, data []byte) []byte {
-	sealed := make([]byte, 1, 1+len(data)+v.aead.Overhead())
+	aead := v.seals.aead
+	sealed := make([]byte, 1, 1+len(data)+aead.Overhead())
 	sealed[0] = sealVersion
-	return v.aead.Seal(sealed, nil, data, []byte(kind))
+	return aead.Seal(sealed, nil, data, []byte(kind))
 }
 
 func (v *vault) unseal(kind string, sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 || sealed[0] != sealVersion {
+	if !isSealed(sealed) {
 		return nil, ErrSealBroken
 	}
-	data, err := v.aead.Open(nil, nil, sealed[1:], []byte(kind))
+	data, err := v.seals.aead.Open(nil, nil, sealed[1:], []byte(kind))
+	for i := 0; err != nil && i < len(v.older); i++ {
+		data, err = v.older[i].Open(nil, nil, sealed[1:], []byte(kind))
+	}
 	if err != nil {
 		return nil, ErrSealBroken
 	}
 	return data, nil
+}
+
+func isSealed(data []byte) bool { return len(data) > 0 && data[0] == sealVersion }
+
+// current reports whether data are sealed with the key that seals now.
+func (v *vault) current(kind string, sealed []byte) bool {
+	_, err := (&vault{seals: v.seals}).unseal(kind, sealed)
+	return err == nil
 }
 
 // sealJSON seals a value as JSON.
@@ -231,24 +217,73 @@ func (v *vault) unsealJSON(kind string, sealed []byte, value any) error {
 	return nil
 }
 
-func (v *vault) mac(kind, value string) []byte {
-	h := hmac.New(sha256.New, v.indexKey)
-	h.Write([]byte(kind))
-	h.Write([]byte{0})
-	h.Write([]byte(value))
-	return h.Sum(nil)
+// mac is a keyed hash that only the ledger itself asks for again.
+func (v *vault) mac(kind, value string) []byte { return v.guard.mac(kind, value) }
+
+// name is the keyed hash by which something is called, for ever.
+func (v *vault) name(kind, value string) []byte { return macWith(v.names, kind, value)[:hashBytes] }
+
+// covers reports whether columns hold hashes covered.
+func (v *vault) covers() bool { return !bytes.Equal(v.names, v.guard.index) }
+
+// column is a name as columns hold it.
+func (v *vault) column(name []byte) []byte {
+	if !v.covers() || len(name) != hashBytes {
+		return name
+	}
+	covered := make([]byte, hashBytes)
+	v.guard.cover.Encrypt(covered, name)
+	return covered
 }
 
-// hash is the stored form of an index.
-func (v *vault) hash(kind, value string) []byte { return v.mac(kind, value)[:hashBytes] }
+// uncover is the name that a column holds.
+func (v *vault) uncover(column []byte) []byte {
+	if !v.covers() || len(column) != hashBytes {
+		return column
+	}
+	name := make([]byte, hashBytes)
+	v.guard.cover.Decrypt(name, column)
+	return name
+}
+
+// hash is the column under which something is looked up.
+func (v *vault) hash(kind, value string) []byte { return v.column(v.name(kind, value)) }
+
+// sealHash is the column of a card's hash that nothing is looked up by; none where there is no hash.
+func (v *vault) sealHash(hash string) []byte {
+	if hash == "" {
+		return []byte{}
+	}
+	return v.seal(kindHash, []byte(hash))
+}
+
+// openHash is the hash in such a column. Before there were changes of keys it was not sealed.
+func (v *vault) openHash(column []byte) (string, error) {
+	if !isSealed(column) {
+		return string(column), nil
+	}
+	hash, err := v.unseal(kindHash, column)
+	return string(hash), err
+}
+
+// hexColumn is the column of an index that is kept as its text.
+func (v *vault) hexColumn(index string) []byte {
+	name, ok := decodeIndex(index)
+	if !ok {
+		return []byte(index)
+	}
+	return []byte(hex.EncodeToString(v.column(name)))
+}
 
 // Seal encrypts data with the ledger's key (AES-256-GCM); kind is bound into the seal, so that sealed data cannot be
 // moved to where another kind is expected. Safe for concurrent use; it never fails for a reason of the data.
-func (l *Ledger) Seal(kind string, data []byte) ([]byte, error) { return l.vault.seal(kind, data), nil }
+func (l *Ledger) Seal(kind string, data []byte) ([]byte, error) {
+	return l.vault().seal(kind, data), nil
+}
 
 // Unseal opens what Seal sealed under the same kind. The cause of STORE_BROKEN is ErrSealBroken.
 func (l *Ledger) Unseal(kind string, sealed []byte) ([]byte, error) {
-	data, err := l.vault.unseal(kind, sealed)
+	data, err := l.vault().unseal(kind, sealed)
 	if err != nil {
 		return nil, settle.NewError(settle.StoreBroken, err)
 	}
@@ -258,10 +293,10 @@ func (l *Ledger) Unseal(kind string, sealed []byte) ([]byte, error) {
 // Index is the keyed hash (HMAC-SHA256, 32 hexadecimal digits kept) of a value of a kind: equal values have equal
 // hashes, and without the key nothing can be read from or tried against them.
 func (l *Ledger) Index(kind, value string) string {
-	return hex.EncodeToString(l.vault.hash(kind, value))
+	return hex.EncodeToString(l.vault().name(kind, value))
 }
 
-// decodeIndex is the stored form of an Index text; ok is false for any other text.
+// decodeIndex is the name that an Index text tells; ok is false for any other text.
 func decodeIndex(text string) (hash []byte, ok bool) {
 	hash, err := hex.DecodeString(text)
 	return hash, err == nil && len(hash) == hashBytes
@@ -269,12 +304,21 @@ func decodeIndex(text string) (hash []byte, ok bool) {
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// personID names a person outside the database.
+// personID names a person whose column pid is read.
+func (v *vault) personID(pid []byte) settle.PersonID { return personID(v.uncover(pid)) }
+
+// pid is the column of a person; ok is false for a text that names nobody.
+func (v *vault) pid(id settle.PersonID) (pid []byte, ok bool) {
+	name, ok := decodePerson(id)
+	return v.column(name), ok
+}
+
+// personID is the text of a person's name.
 func personID(pid []byte) settle.PersonID {
 	return settle.PersonID("p" + lowerBase32.EncodeToString(pid))
 }
 
-// decodePerson is the stored form of a PersonID; ok is false for any other text.
+// decodePerson is the name in a PersonID; ok is false for any other text.
 func decodePerson(id settle.PersonID) (pid []byte, ok bool) {
 	text, found := strings.CutPrefix(string(id), "p")
 	pid, err := lowerBase32.DecodeString(text)
@@ -283,10 +327,10 @@ func decodePerson(id settle.PersonID) (pid []byte, ok bool) {
 
 // PersonID is the id under which a person number (人员编号) is known here, whether or not the ledger knows the person.
 func (l *Ledger) PersonID(psnNo string) settle.PersonID {
-	return personID(l.vault.hash(KindPerson, psnNo))
+	return personID(l.vault().name(KindPerson, psnNo))
 }
 
 // giverRef is the opaque reference of a binding that a till may hand back as a chosen giver.
 func (v *vault) giverRef(binding string) string {
-	return "g" + lowerBase32.EncodeToString(v.hash(kindGiver, binding)[:10])
+	return "g" + lowerBase32.EncodeToString(v.name(kindGiver, binding)[:10])
 }

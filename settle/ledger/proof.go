@@ -91,7 +91,7 @@ type ProofOptions struct {
 // signing is the key that this ledger signs statements with. It is made from the ledger's key, so it needs no file of its own,
 // is in the backup of the key, and changes when that is rotated.
 func (v *vault) signing() (ed25519.PrivateKey, error) {
-	seed, err := hkdf.Key(sha256.New, v.master, nil, "gongji proof", ed25519.SeedSize)
+	seed, err := hkdf.Key(sha256.New, v.guard.master, nil, "gongji proof", ed25519.SeedSize)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func signedText(format string, value any) ([]byte, error) {
 // VerificationKey is the text that whoever checks proofs of this ledger needs. It is public: it should be given away before
 // there is a dispute, such as with the agreement. STORE_BROKEN as [ReadDir].
 func (r *Reading) VerificationKey() (string, error) {
-	key, err := r.ledger.vault.signing()
+	key, err := r.ledger.vault().signing()
 	if err != nil {
 		return "", storeError(err)
 	}
@@ -176,7 +176,7 @@ func (t *tx) proof(settlement string, o ProofOptions) (p Proof, err error) {
 	if p.People, err = t.proofPeople(&p, o.Reveal); err != nil {
 		return p, err
 	}
-	key, err := t.ledger.vault.signing()
+	key, err := t.vault().signing()
 	if err != nil {
 		return p, err
 	}
@@ -221,7 +221,7 @@ func (t *tx) leaves(until int64) (leaves []leaf, err error) {
 var errNoProof = errors.New("nothing can be proved from this ledger")
 
 func (t *tx) stateHead(leaves []leaf, o ProofOptions) (h ProofHead, err error) {
-	key, err := t.ledger.vault.signing()
+	key, err := t.vault().signing()
 	if err != nil {
 		return h, err
 	}
@@ -256,7 +256,7 @@ func (t *tx) proofRecord(seq int64, leaves []leaf) (r ProofRecord, err error) {
 	if err := t.get("SELECT kind, ref, doc FROM chain WHERE seq = ?", []any{seq}, &r.Kind, &r.Ref, &sealed); err != nil {
 		return r, err
 	}
-	doc, err := t.ledger.vault.unseal(KindRecord, sealed)
+	doc, err := t.vault().unseal(KindRecord, sealed)
 	if err != nil {
 		return r, err
 	}
@@ -281,7 +281,7 @@ func (t *tx) proofPeople(p *Proof, reveal bool) (people []ProofPerson, err error
 		return nil, err
 	}
 	for _, id := range content.people() {
-		pid, _ := decodePerson(id)
+		pid, _ := t.vault().pid(id)
 		var row personRow
 		person := ProofPerson{Person: id}
 		if err := t.get("SELECT masked, sealed FROM person WHERE pid = ?", []any{pid}, &person.Masked, &row.sealed); err != nil {

@@ -164,7 +164,7 @@ func TestProofThatWasChangedDoesNotCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := r.ledger.vault.signing()
+	signer, err := r.ledger.vault().signing()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func (t *tx) checkPeople(f *facts) error {
 	}
 	if sale.Proxy != nil {
 		err := t.get("SELECT COUNT(DISTINCT patient) FROM proxy WHERE agent = ? AND day = ? AND patient <> ?",
-			[]any{[]byte(sale.Proxy.AgentHash), f.bill.Day, f.patient.key}, &in.CardsOfAgentToday)
+			[]any{t.vault().hexColumn(sale.Proxy.AgentHash), f.bill.Day, f.patient.key}, &in.CardsOfAgentToday)
 		if err != nil {
 			return err
 		}

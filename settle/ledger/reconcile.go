@@ -125,7 +125,7 @@ func (t *tx) fillCancelled(row *settle.BookedRow, m *bookedMessage) error {
 
 // fillInsured names the person, and the insurance as it was when the sale was made.
 func (t *tx) fillInsured(row *settle.BookedRow, m *bookedMessage) error {
-	who, err := t.inClear(personID(m.pid))
+	who, err := t.inClear(t.vault().personID(m.pid))
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (t *tx) dayView(day settle.Date) (v settle.DayView, err error) {
 	if err != nil {
 		return v, err
 	}
-	if err := t.ledger.vault.unsealJSON(KindNote, sealed, &v.Outcome); err != nil {
+	if err := t.vault().unsealJSON(KindNote, sealed, &v.Outcome); err != nil {
 		return v, err
 	}
 	v.Known = true
@@ -101,7 +101,7 @@ func (t *tx) resolutions(v *settle.DayView) error {
 		key := differenceKey{d.SetlID, d.Kind}
 		r := found[key]
 		if note := notes[key]; note != nil {
-			text, err := t.ledger.vault.unseal(KindNote, note)
+			text, err := t.vault().unseal(KindNote, note)
 			if err != nil {
 				return err
 			}
@@ -199,7 +199,7 @@ func (l *Ledger) Attest(ctx context.Context, data []byte) (a settle.Attestation,
 			return err
 		}
 		a.Record, a.Hash = h.seq, hex.EncodeToString(h.hash[:])
-		a.Signature = hex.EncodeToString(l.vault.mac(kindAttest, fmt.Sprintf("%d\n%s\n%s", a.Record, a.Hash, data)))
+		a.Signature = hex.EncodeToString(l.vault().mac(kindAttest, fmt.Sprintf("%d\n%s\n%s", a.Record, a.Hash, data)))
 		return nil
 	})
 	return a, err
@@ -207,7 +207,7 @@ func (l *Ledger) Attest(ctx context.Context, data []byte) (a settle.Attestation,
 
 // Attested reports whether this ledger signed the data.
 func (l *Ledger) Attested(data []byte, a settle.Attestation) bool {
-	mac := hex.EncodeToString(l.vault.mac(kindAttest, fmt.Sprintf("%d\n%s\n%s", a.Record, a.Hash, data)))
+	mac := hex.EncodeToString(l.vault().mac(kindAttest, fmt.Sprintf("%d\n%s\n%s", a.Record, a.Hash, data)))
 	return mac == a.Signature
 }
 

@@ -15,7 +15,7 @@ import (
 // one that is gone is closed. STORE_BROKEN, STORE_FULL.
 func (l *Ledger) RecordReconciliation(ctx context.Context, r settle.Reconciliation) error {
 	return l.write(ctx, func(t *tx) error {
-		sealed, err := l.vault.sealJSON(KindNote, r)
+		sealed, err := l.vault().sealJSON(KindNote, r)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (l *Ledger) Reconciliation(ctx context.Context, day settle.Date) (r settle.
 		if err := t.get("SELECT doc FROM reconciliation WHERE day = ?", []any{day}, &sealed); err != nil {
 			return notFound(err)
 		}
-		return l.vault.unsealJSON(KindNote, sealed, &r)
+		return l.vault().unsealJSON(KindNote, sealed, &r)
 	})
 	return r, err
 }
@@ -95,7 +95,7 @@ func (t *tx) addDifference(day settle.Date, d *settle.ReconcileDifference, atten
 		if d.Kind == settle.Different {
 			kind = AttentionAdjusted
 		}
-		sealed, err := t.ledger.vault.sealJSON(KindNote, d)
+		sealed, err := t.vault().sealJSON(KindNote, d)
 		if err != nil {
 			return err
 		}

@@ -203,10 +203,10 @@ func jsonList(list any) string {
 func (t *tx) personsOf(q *settle.RecordQuery) ([]int64, error) {
 	switch {
 	case !q.Number.Zero():
-		rows, err := t.records("SELECT id FROM person WHERE certno = ?", t.ledger.vault.hash(KindCertno, q.Number.Reveal()))
+		rows, err := t.records("SELECT id FROM person WHERE certno = ?", t.vault().hash(KindCertno, q.Number.Reveal()))
 		return append([]int64{}, rows...), err
 	case q.Person != "":
-		pid, _ := decodePerson(q.Person)
+		pid, _ := t.vault().pid(q.Person)
 		rows, err := t.records("SELECT id FROM person WHERE pid = ?", pid)
 		return append([]int64{}, rows...), err
 	}
@@ -216,7 +216,7 @@ func (t *tx) personsOf(q *settle.RecordQuery) ([]int64, error) {
 // wordGroups are the words of each thing that was asked for.
 func (t *tx) wordGroups(q *settle.RecordQuery) (groups [][]int64, err error) {
 	if q.Name != "" {
-		ids, err := t.records("SELECT id FROM word WHERE hash = ? AND kind = ?", t.ledger.vault.hash(wordName, settle.FoldName(q.Name)), wordName)
+		ids, err := t.records("SELECT id FROM word WHERE hash = ? AND kind = ?", t.vault().hash(wordName, settle.FoldName(q.Name)), wordName)
 		if err != nil {
 			return nil, err
 		}
@@ -354,7 +354,7 @@ func (t *tx) recordAt(key int64) (r settle.Record, err error) {
 	r.Doctor = doctorOf(&r.Sale)
 	if booking != nil {
 		var booked settle.Booking
-		if err := t.ledger.vault.unsealJSON(KindBooking, booking, &booked); err != nil {
+		if err := t.vault().unsealJSON(KindBooking, booking, &booked); err != nil {
 			return r, err
 		}
 		r.SetlID = booked.SetlID
@@ -374,7 +374,7 @@ func (t *tx) centreWord(key int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := t.ledger.vault.unseal(KindNote, sealed)
+	text, err := t.vault().unseal(KindNote, sealed)
 	return string(text), err
 }
 

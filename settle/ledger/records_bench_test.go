@@ -56,7 +56,7 @@ func (t *tx) multiply(ref string, from, to int) error {
 	}
 	// What a page opens is measured over a real record; here it is kept short, or ten million of them fill the disk.
 	original.Bill, original.Settlement.Plan = nil, settle.Plan{}
-	doc, err := t.ledger.vault.sealJSON(KindRecord, original)
+	doc, err := t.vault().sealJSON(KindRecord, original)
 	if err != nil {
 		return err
 	}

@@ -33,20 +33,21 @@ func openForReading(ctx context.Context, dir string) (l *Ledger, err error) {
 		return nil, fmt.Errorf("no ledger here: %w", err)
 	}
 	l = &Ledger{}
-	if l.vault, _, err = openVault(dir, true); err != nil {
+	ring, err := readKeys(dir)
+	if err != nil {
 		return nil, err
 	}
 	if l.reads, err = openPool(path); err != nil {
 		return nil, err
 	}
-	if err := l.checkReadable(ctx); err != nil {
+	if err := l.checkReadable(ctx, ring); err != nil {
 		return nil, errors.Join(err, l.closeReading())
 	}
 	return l, nil
 }
 
 // checkReadable: the schema is this program's, and the key the database's.
-func (l *Ledger) checkReadable(ctx context.Context) error {
+func (l *Ledger) checkReadable(ctx context.Context, ring keyring) error {
 	steps, err := loadMigrations(migrationFiles)
 	if err != nil {
 		return err
@@ -62,9 +63,20 @@ func (l *Ledger) checkReadable(ctx context.Context) error {
 		return fmt.Errorf("the database has schema %d and this program needs %d; start the daemon once to migrate it", version, len(steps))
 	}
 	return l.read(ctx, func(t *tx) error {
-		check, err := t.meta(metaKeyCheck)
-		if err != nil || string(check) != string(l.vault.mac(kindCheck, "")) {
-			return errors.Join(err, ErrKeyWrong)
+		state, err := readKeyState(t.meta)
+		if err != nil {
+			return err
+		}
+		if state.check == nil {
+			return ErrKeyWrong
+		}
+		now, next, err := ring.vaults(state)
+		if err != nil {
+			return err
+		}
+		l.keys.Store(now)
+		if next != nil { // the daemon may pass on to it at any moment
+			l.turn.Store(&turn{now, next})
 		}
 		return nil
 	})

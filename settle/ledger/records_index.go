@@ -130,20 +130,21 @@ func (t *tx) word(kind, text string) (id int64, err error) {
 	if kind == wordName {
 		text, kept = settle.FoldName(text), ""
 	}
-	hash := t.ledger.vault.hash(kind, text)
-	if id, ok := t.ledger.wordIDs.get(hash); ok {
+	name := t.vault().name(kind, text)
+	if id, ok := t.ledger.wordIDs.get(name); ok {
 		return id, nil
 	}
+	hash := t.vault().column(name)
 	err = t.get("SELECT id FROM word WHERE hash = ? AND kind = ?", []any{hash, kind}, &id)
 	if errors.Is(err, errNoRows) {
 		sealed := []byte{}
 		if kept != "" {
-			sealed = t.ledger.vault.seal(KindNote, []byte(kept))
+			sealed = t.vault().seal(KindNote, []byte(kept))
 		}
 		id, err = t.insert("INSERT INTO word (kind, hash, text) VALUES (?, ?, ?)", kind, hash, sealed)
 	}
 	if err == nil { // known to all once it is on disk; this transaction may yet be undone
-		t.batch.after = append(t.batch.after, func() { t.ledger.wordIDs.put(hash, id) })
+		t.batch.after = append(t.batch.after, func() { t.ledger.wordIDs.put(name, id) })
 	}
 	return id, err
 }

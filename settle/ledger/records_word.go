@@ -42,7 +42,7 @@ func (t *tx) knownWords() ([]knownWord, error) {
 				return err
 			}
 			if len(sealed) > 0 {
-				text, err := t.ledger.vault.unseal(KindNote, sealed)
+				text, err := t.vault().unseal(KindNote, sealed)
 				if err != nil {
 					return err
 				}

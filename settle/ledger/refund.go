@@ -91,7 +91,7 @@ func (t *tx) openGiving(order *settle.ReturnOrder) (*giving, error) {
 	if err := t.get("SELECT id FROM settlement WHERE ref = ?", []any{order.Settlement}, &g.key); err != nil {
 		return nil, err
 	}
-	pid, _ := decodePerson(g.sold.Sale.Patient)
+	pid, _ := t.vault().pid(g.sold.Sale.Patient)
 	if g.patient, err = t.personBy("pid = ?", pid); err != nil {
 		return nil, err
 	}
@@ -342,7 +342,7 @@ func (g *giving) addHolder(t *tx, person settle.PersonID) error {
 
 // payerNow is somebody who paid for a patient, as the account stands today.
 func (t *tx) payerNow(rules *settle.Rules, person settle.PersonID, patient int64) (*holder, error) {
-	pid, _ := decodePerson(person)
+	pid, _ := t.vault().pid(person)
 	row, err := t.personBy("pid = ?", pid)
 	if err != nil {
 		return nil, err

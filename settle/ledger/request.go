@@ -201,7 +201,7 @@ func (t *tx) addRequest(request *settle.BindingRequest, giver, beneficiary, reco
 	id, err = t.insert(`INSERT INTO request (pos, request_id, action, binding, giver, beneficiary, at, state, answer, record)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		request.POS, request.ID, request.Action, request.Binding, giver, beneficiary, millis(request.At), request.State,
-		t.ledger.vault.seal(KindNote, nil), record)
+		t.vault().seal(KindNote, nil), record)
 	if err != nil {
 		return 0, err
 	}
@@ -269,7 +269,7 @@ func (t *tx) requests(condition string, args ...any) (list []settle.RequestView,
 		if err := t.record(records[i], &record); err != nil {
 			return nil, err
 		}
-		answer, err := t.ledger.vault.unseal(KindNote, answers[i])
+		answer, err := t.vault().unseal(KindNote, answers[i])
 		if err != nil {
 			return nil, err
 		}
@@ -332,7 +332,7 @@ func (t *tx) answerRequest(m *sentMessage, r *settle.DispatchResult) (detail str
 		detail, r.ReportState, r.Done = cmp.Or(r.RequestAnswer, r.Fault), settle.ReportRefused, true
 	}
 	return detail, t.run("UPDATE request SET state = ?, answer = ? WHERE id = ?",
-		state, t.ledger.vault.seal(KindNote, []byte(r.RequestAnswer)), m.request.Int64)
+		state, t.vault().seal(KindNote, []byte(r.RequestAnswer)), m.request.Int64)
 }
 
 // confirmRequest writes the binding as the centre has it now. Where the centre does not say, our own row takes what was
@@ -353,8 +353,8 @@ func (t *tx) confirmRequest(request *settle.BindingRequest, r *settle.DispatchRe
 	b.Relation = cmp.Or(b.Relation, request.Relation)
 	b.BoundAt = cmp.Or(b.BoundAt, settle.DateOf(request.At))
 	b.ValidFrom = cmp.Or(b.ValidFrom, request.ValidFrom, b.BoundAt)
-	vault := t.ledger.vault
-	samePeople := personID(vault.hash(KindPerson, b.Giver)) == request.Giver && personID(vault.hash(KindPerson, b.Beneficiary)) == request.Beneficiary
+	vault := t.vault()
+	samePeople := personID(vault.name(KindPerson, b.Giver)) == request.Giver && personID(vault.name(KindPerson, b.Beneficiary)) == request.Beneficiary
 	var f snapshotFaults
 	f.binding(0, &b)
 	if !samePeople || f.err() != nil {
@@ -383,7 +383,7 @@ func (t *tx) confirmedAt(r *settle.DispatchResult) (int64, error) {
 
 func (t *tx) bothOf(request *settle.BindingRequest) (giver, beneficiary int64, err error) {
 	for id, key := range map[settle.PersonID]*int64{request.Giver: &giver, request.Beneficiary: &beneficiary} {
-		pid, _ := decodePerson(id)
+		pid, _ := t.vault().pid(id)
 		row, found := t.personBy("pid = ?", pid)
 		err = errors.Join(err, found)
 		*key = row.key

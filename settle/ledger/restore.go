@@ -178,7 +178,7 @@ func bringUp(ctx context.Context, o RestoreOptions, work string, r *Restored) (f
 	if !r.Verify.OK() {
 		return nil, fmt.Errorf("%w: %d findings, the first: %s", ErrBackupBroken, len(r.Verify.Findings), r.Verify.Findings[0])
 	}
-	vault, _, err := openVault(work, true)
+	ring, err := readKeys(work)
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +188,20 @@ func bringUp(ctx context.Context, o RestoreOptions, work string, r *Restored) (f
 	}
 	defer func() { _ = tx.Rollback() }()
 	files, err = attachments(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := readKeyState(func(name string) (value []byte, err error) {
+		err = tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		return value, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	vault, _, err := ring.vaults(state)
 	if err != nil {
 		return nil, err
 	}

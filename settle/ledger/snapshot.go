@@ -152,7 +152,7 @@ func (a *applying) takePerson(p *settle.SnapshotPerson) error {
 
 // applyPerson writes a person; newest is false where the ledger already knows something later.
 func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, newest bool, err error) {
-	v := a.ledger.vault
+	v := a.vault()
 	pid, certno := v.hash(KindPerson, p.PsnNo), v.hash(KindCertno, p.IDNumber)
 	sealed, err := v.sealJSON(KindPerson, identity{PsnNo: p.PsnNo, Certno: p.IDNumber, Name: p.Name})
 	if err != nil {
@@ -194,7 +194,7 @@ func (a *applying) applyCards(person int64, cards []settle.SnapshotCard) error {
 	for _, card := range cards {
 		err := a.run(`INSERT INTO card (hash, person, status, expires, as_of) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (hash) DO UPDATE SET `+update+` WHERE excluded.as_of >= card.as_of`,
-			a.ledger.vault.hash(KindCard, card.Number+"|"+card.Identifier), person, card.Status, card.Expires, a.centre)
+			a.vault().hash(KindCard, card.Number+"|"+card.Identifier), person, card.Status, card.Expires, a.centre)
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func (a *applying) person(psnNo string) (key int64, err error) {
 	if key, met := a.people[psnNo]; met {
 		return key, nil
 	}
-	pid := a.ledger.vault.hash(KindPerson, psnNo)
+	pid := a.vault().hash(KindPerson, psnNo)
 	switch m := a.ledger.bulk.moving.Load(); {
 	case a.moving != nil:
 		err = a.pull(pid)
@@ -444,7 +444,7 @@ func (a *applying) applyEnded() error {
 	}
 	for _, psnNo := range a.snapshot.EndedPsnNo {
 		err := a.run("UPDATE person SET gone = 1, as_of = ? WHERE pid = ? AND as_of <= ?",
-			a.centre, a.ledger.vault.hash(KindPerson, psnNo), a.centre)
+			a.centre, a.vault().hash(KindPerson, psnNo), a.centre)
 		if err != nil {
 			return err
 		}

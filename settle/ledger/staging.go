@@ -180,7 +180,7 @@ func (s *stage) check(part *settle.Snapshot) error {
 
 // rows hashes and seals the facts of a part, outside of any transaction.
 func (s *stage) rows(part *settle.Snapshot) ([]stagedRow, error) {
-	v := s.l.vault
+	v := s.l.vault()
 	rows := make([]stagedRow, 0, len(part.People)+len(part.Accounts)+len(part.Bindings)+len(part.Usage))
 	add := func(row stagedRow, doc any) (err error) {
 		row.n = s.counts[row.kind]

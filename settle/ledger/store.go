@@ -61,7 +61,16 @@ type tx struct {
 	ledger *Ledger
 	conn   *conn
 	batch  *batch // nil when reading
+	view   *vault // when reading: that of the state that is read
 	wrote  int    // statements so far that may have written
+}
+
+// vault is the vault of the state that the transaction sees.
+func (t *tx) vault() *vault {
+	if t.batch != nil {
+		return t.batch.vault
+	}
+	return t.view
 }
 
 // prepared is a statement, which is kept for the next request.
@@ -138,12 +147,20 @@ func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error) (err error) 
 		return storeError(err)
 	}
 	defer l.reads.give(c)
-	t := &tx{ledger: l, conn: c}
+	view, leave := l.enter()
+	defer leave()
+	t := &tx{ledger: l, conn: c, view: view}
 	if err := t.run("BEGIN"); err != nil {
 		return storeError(err)
 	}
 	defer func() { _ = t.run("ROLLBACK") }() // nothing was written
-	err = storeError(run(t))
+	if view == nil {
+		t.view, err = t.coveredBy()
+	}
+	if err == nil {
+		err = run(t)
+	}
+	err = storeError(err)
 	if isDamage(err) && l.writer != nil {
 		l.writer.fault.Store(&writeFault{err: err, final: true})
 	}

@@ -43,7 +43,7 @@ func (t *tx) queueSold(report, settlement, sold int64, at time.Time) error {
 		return err
 	}
 	var booking settle.Booking
-	if err := t.ledger.vault.unsealJSON(KindBooking, sealed, &booking); err != nil {
+	if err := t.vault().unsealJSON(KindBooking, sealed, &booking); err != nil {
 		return err
 	}
 	var record settlementRecord
@@ -171,11 +171,11 @@ const uploadTables = ` FROM upload u JOIN settlement s ON s.id = u.settlement JO
 // uploadAtHead keeps the order within a settlement: what comes back was sold first.
 const uploadAtHead = ` u.done = 0 AND NOT EXISTS (SELECT 1 FROM upload o WHERE o.settlement = u.settlement AND o.done = 0 AND o.id < u.id)`
 
-func scanUpload(scan func(dest ...any) error, more ...any) (u settle.Upload, err error) {
+func (t *tx) scanUpload(scan func(dest ...any) error, more ...any) (u settle.Upload, err error) {
 	var pid []byte
 	var created, next int64
 	err = scan(append([]any{&u.ID, &u.Kind, &u.Settlement, &pid, &u.SetlID, &u.State, &u.Done, &created, &u.Attempts, &next, &u.Fault}, more...)...)
-	u.Person, u.CreatedAt, u.NextAt = personID(pid), instant(created), instant(next)
+	u.Person, u.CreatedAt, u.NextAt = t.vault().personID(pid), instant(created), instant(next)
 	return u, err
 }
 
@@ -185,7 +185,7 @@ func (l *Ledger) DueUploads(ctx context.Context, now time.Time, n int) (list []s
 	err = l.read(ctx, func(t *tx) error {
 		return t.each("SELECT "+uploadColumns+uploadTables+"WHERE"+uploadAtHead+" AND (u.next <= ? OR u.next > ?) ORDER BY u.next, u.id LIMIT ?",
 			[]any{millis(now), millis(now.Add(horizon)), n}, func(scan func(dest ...any) error) error {
-				upload, err := scanUpload(scan)
+				upload, err := t.scanUpload(scan)
 				list = append(list, upload)
 				return err
 			})
@@ -208,7 +208,7 @@ func (t *tx) uploadDossier(id int64) (d settle.UploadDossier, err error) {
 	err = t.each("SELECT "+uploadColumns+", s.id, s.record, r.record"+uploadTables+"JOIN report r ON r.id = u.report WHERE u.id = ?", []any{id},
 		func(scan func(dest ...any) error) (err error) {
 			found = true
-			d.Upload, err = scanUpload(scan, &settlement, &sold, &own)
+			d.Upload, err = t.scanUpload(scan, &settlement, &sold, &own)
 			return err
 		})
 	if err != nil {
@@ -281,7 +281,7 @@ func (l *Ledger) BeginUpload(ctx context.Context, m settle.UploadMessage) error 
 	return l.writeLate(ctx, func(t *tx) error {
 		return t.run(`INSERT INTO upload_message (msgid, upload, infno, lines, state, body, sent, ended, fault)
 			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '')`,
-			m.MsgID, m.Upload, m.Infno, string(rows), settle.DispatchSent, l.vault.seal(KindBody, m.Body), millis(m.SentAt))
+			m.MsgID, m.Upload, m.Infno, string(rows), settle.DispatchSent, l.vault().seal(KindBody, m.Body), millis(m.SentAt))
 	})
 }
 
@@ -332,5 +332,5 @@ func (t *tx) raiseGoods(upload int64, at time.Time) error {
 	return t.run(`INSERT INTO attention (kind, settlement, upload, opened, detail)
 		SELECT ?, settlement, id, ?, ? FROM upload WHERE id = ?
 		ON CONFLICT (upload, kind) WHERE closed IS NULL AND upload IS NOT NULL DO UPDATE SET detail = excluded.detail`,
-		AttentionGoods, millis(at), t.ledger.vault.seal(KindNote, []byte(what+detail)), upload)
+		AttentionGoods, millis(at), t.vault().seal(KindNote, []byte(what+detail)), upload)
 }

@@ -198,7 +198,7 @@ func (v *verifier) step(l *link, at head, trusted bool) (head, bool, error) {
 		v.found(FoundInserted, 7, l.seq, l.where(), "stands behind the end of the chain")
 		return stored, false, nil
 	}
-	doc, err := v.ledger.vault.unseal(KindRecord, l.doc)
+	doc, err := v.vault().unseal(KindRecord, l.doc)
 	if err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not open")
 		return stored, true, nil
@@ -269,7 +269,7 @@ type settledColumns struct {
 
 func (v *verifier) checkSettlement(l *link) error {
 	var record settlementRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -291,7 +291,7 @@ func (v *verifier) checkSettlement(l *link) error {
 	if err != nil {
 		return err
 	}
-	table.Person = personID(pid)
+	table.Person = v.vault().personID(pid)
 	v.differs(l, "the settlement's row", settledColumns{
 		Pos: s.Sale.POS, Sale: s.Sale.ID, Receipt: s.ReceiptNo, MedType: s.Sale.MedType, MedGroup: string(record.MedGroup),
 		Disease: s.Sale.Disease.Code, Person: s.Sale.Patient, At: millis(s.At), Day: s.Day, Figures: s.Figures,
@@ -348,7 +348,7 @@ func (v *verifier) checkPostings(l *link, want []postedColumns) error {
 			var pid []byte
 			var p postedColumns
 			err := scan(&pid, &p.Pot, &p.Leg, &p.Day, &p.Amount)
-			p.Person = personID(pid)
+			p.Person = v.vault().personID(pid)
 			got = append(got, p)
 			return err
 		})
@@ -398,8 +398,9 @@ func (v *verifier) checkPresence(l *link, key int64, want *settle.Presence) erro
 		v.found(FoundRemoved, 8, l.seq, l.where(), "the card presence is gone")
 		return nil
 	}
-	if settlement != key || got.Reader != want.Reader || seq != int64(want.Seq) || got.Kind != want.Kind ||
-		string(card) != want.CardHash || got.PersonCheck != want.PersonCheck || matched != millis(want.MatchedAt) {
+	hash, sealErr := v.vault().openHash(card)
+	if sealErr != nil || settlement != key || got.Reader != want.Reader || seq != int64(want.Seq) || got.Kind != want.Kind ||
+		hash != want.CardHash || got.PersonCheck != want.PersonCheck || matched != millis(want.MatchedAt) {
 		v.found(FoundChanged, 8, l.seq, l.where(), "the card presence differs from the chain")
 	}
 	return err
@@ -458,7 +459,7 @@ func (v *verifier) checkBack(l *link, key int64, shop settle.ShopState) error {
 
 func (v *verifier) checkReturn(l *link) error {
 	var record returnRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -515,7 +516,7 @@ func (v *verifier) checkReturn(l *link) error {
 
 func (v *verifier) checkOutcome(l *link) error {
 	var record dispatchRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}

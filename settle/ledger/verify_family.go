@@ -15,7 +15,7 @@ type requestColumns struct {
 
 func (v *verifier) checkRequest(l *link) error {
 	var record requestRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -32,7 +32,7 @@ func (v *verifier) checkRequest(l *link) error {
 	if err != nil {
 		return err
 	}
-	table.Giver, table.Beneficiary = personID(giver), personID(beneficiary)
+	table.Giver, table.Beneficiary = v.vault().personID(giver), v.vault().personID(beneficiary)
 	q := &record.Request
 	v.differs(l, "the request's row", requestColumns{
 		POS: q.POS, Action: string(q.Action), Binding: q.Binding, Giver: q.Giver, Beneficiary: q.Beneficiary, At: millis(q.At), Record: l.seq,
@@ -88,7 +88,7 @@ type premiumColumns struct {
 
 func (v *verifier) checkPremium(l *link) error {
 	var record premiumRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -107,7 +107,7 @@ func (v *verifier) checkPremium(l *link) error {
 	if err != nil {
 		return err
 	}
-	table.Payer, table.Beneficiary = personID(payer), personID(beneficiary)
+	table.Payer, table.Beneficiary = v.vault().personID(payer), v.vault().personID(beneficiary)
 	p := &record.Premium
 	day := settle.DateOf(p.At)
 	v.differs(l, "the contribution's row", premiumColumns{
@@ -126,7 +126,7 @@ func (v *verifier) checkPremium(l *link) error {
 
 func (v *verifier) checkPremiumCancel(l *link) error {
 	var record premiumCancelRecord
-	if err := v.ledger.vault.unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}

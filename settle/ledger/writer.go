@@ -53,6 +53,8 @@ type ends struct {
 // put back when the request fails.
 type batch struct {
 	ends
+	vault *vault // of the database as the batch leaves it
+	was   *vault // before the batch
 	after []func()
 }
 
@@ -89,6 +91,12 @@ func newWriter(l *Ledger, c *conn) *writer {
 		ledger: l, conn: c,
 		queue: make(chan *request, queueLength), late: make(chan *request, queueLength), slices: make(chan *request), ended: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
+}
+
+// begin is a batch in which nothing was done yet.
+func (w *writer) begin() *batch {
+	v := w.ledger.vault()
+	return &batch{ends: w.ends, vault: v, was: v}
 }
 
 // writeFault is why the last transaction failed. A damaged file is final: whatever is written into it may be lost.
@@ -260,7 +268,7 @@ func (w *writer) do(requests []*request) {
 		return
 	}
 	l := &load{live: live, results: make([]error, len(live))}
-	b := &batch{ends: w.ends}
+	b := w.begin()
 	if err := w.transact(b, l); err != nil {
 		w.abandon()
 		err = storeError(err)
@@ -304,7 +312,7 @@ func (w *writer) transact(b *batch, l *load) error {
 		return err
 	}
 	w.abandon()
-	*b = batch{ends: w.ends}
+	*b = *w.begin()
 	clear(l.results)
 	if len(l.live) == 1 {
 		l.results[0] = half.error
@@ -354,6 +362,9 @@ func (w *writer) commit(t *tx, done int) error {
 		return err
 	}
 	w.ends = t.batch.ends
+	if t.batch.vault != t.batch.was {
+		w.ledger.keys.Store(t.batch.vault)
+	}
 	w.fault.Store(nil)
 	w.commits.Add(1)
 	w.ledger.metrics.observeBatch(done)
@@ -368,8 +379,8 @@ func (w *writer) commit(t *tx, done int) error {
 
 // finish writes what a batch as a whole leaves behind: the head of the chain, the last receipt and the high-water clock.
 func (w *writer) finish(t *tx) error {
-	if t.batch.head != w.head {
-		if err := t.setMeta(metaHead, t.batch.head.encode(w.ledger.vault)); err != nil {
+	if t.batch.head != w.head || t.batch.vault.guard != t.batch.was.guard {
+		if err := t.setMeta(metaHead, t.batch.head.encode(t.batch.vault)); err != nil {
 			return err
 		}
 	}
