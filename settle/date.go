@@ -50,11 +50,20 @@ func (d Date) String() string {
 	if d == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%04d-%02d-%02d", int(d)/10000, int(d)/100%100, int(d)%100)
+	text := []byte("0000-00-00")
+	for at, rest := range []int{3: int(d) / 10000, 6: int(d) / 100 % 100, 9: int(d) % 100} {
+		for ; rest > 0; rest /= 10 {
+			text[at] = byte('0' + rest%10)
+			at--
+		}
+	}
+	return string(text)
 }
 
 // MarshalJSON writes the date as text.
-func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d Date) MarshalJSON() ([]byte, error) {
+	return append(append(append(make([]byte, 0, 12), '"'), d.String()...), '"'), nil
+}
 
 // UnmarshalJSON reads what MarshalJSON wrote; null is no date.
 func (d *Date) UnmarshalJSON(data []byte) error {

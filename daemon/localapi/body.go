@@ -2,15 +2,12 @@ package localapi
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gongji/settle"
 )
@@ -70,71 +67,4 @@ func malformed(message, detail string) error {
 	e := settle.NewError(settle.BadRequest, nil)
 	e.Fields = []settle.FieldFault{{Field: "", Message: message, Detail: detail}}
 	return malformedError{e}
-}
-
-// checkJSON walks a document once: one value, valid UTF-8, at most maxDepth levels, no member twice.
-func checkJSON(body []byte) error {
-	if !utf8.Valid(body) {
-		return malformed("请求须为 UTF-8 编码。", "the body is not valid UTF-8")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	w := walker{decoder: decoder}
-	if err := w.value(0); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return malformed("请求只能是一个 JSON 对象。", "more than one JSON value")
-	}
-	return nil
-}
-
-type walker struct{ decoder *json.Decoder }
-
-func (w *walker) token() (json.Token, error) {
-	token, err := w.decoder.Token()
-	if err != nil {
-		return nil, malformed("请求不是正确的 JSON。", fmt.Sprintf("not valid JSON near byte %d", w.decoder.InputOffset()))
-	}
-	return token, nil
-}
-
-func (w *walker) value(depth int) error {
-	token, err := w.token()
-	if err != nil {
-		return err
-	}
-	opening, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	if depth == maxDepth {
-		return malformed("请求的 JSON 层次太深。", fmt.Sprintf("more than %d levels of nesting", maxDepth))
-	}
-	names := map[string]bool{}
-	for w.decoder.More() {
-		if opening == '{' {
-			if err := w.name(names); err != nil {
-				return err
-			}
-		}
-		if err := w.value(depth + 1); err != nil {
-			return err
-		}
-	}
-	_, err = w.token() // the closing one
-	return err
-}
-
-func (w *walker) name(names map[string]bool) error {
-	token, err := w.token()
-	if err != nil {
-		return err
-	}
-	name, _ := token.(string)
-	if names[name] {
-		return malformed("同一个字段出现了两次。", fmt.Sprintf("a member is given twice near byte %d", w.decoder.InputOffset()))
-	}
-	names[name] = true
-	return nil
 }

@@ -45,6 +45,13 @@ func (f *faults) add(field, message, detail string) {
 	*f = append(*f, settle.FieldFault{Field: field, Message: message, Detail: detail})
 }
 
+// under puts what the faults from the n-th on were found in before their fields.
+func (f faults) under(n int, format string, args ...any) {
+	for i := n; i < len(f); i++ {
+		f[i].Field = fmt.Sprintf(format, args...) + f[i].Field
+	}
+}
+
 // err is BAD_REQUEST with every fault, or nil.
 func (f faults) err() error {
 	if len(f) == 0 {
@@ -159,9 +166,16 @@ func (r *SaleRequest) Check() []settle.FieldFault {
 
 // Check lists every bad field of the sale. It is pure.
 func (r *SettleRequest) Check() []settle.FieldFault {
-	f := faults(r.SaleRequest.Check())
-	f.text("quote_digest", r.QuoteDigest, 64, false)
+	var f faults
+	r.parse(&f)
 	return f
+}
+
+// parse reads the request and collects its faults.
+func (r *SettleRequest) parse(f *faults) parsedSale {
+	p := r.SaleRequest.parse(f)
+	f.text("quote_digest", r.QuoteDigest, 64, false)
+	return p
 }
 
 // parse reads the request and collects its faults.

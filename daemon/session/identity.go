@@ -71,10 +71,10 @@ func (s *Session) byDocument(ctx context.Context, x *shown, p *parsedSale) (hold
 	}
 	who.evidence = compared(p.claimed)
 	s.await(ctx, s.ask(who.reader, who.seq, who.card, false), s.o.RefreshWait)
-	person, err := s.resolve(ctx, who, number)
+	person, err := s.byNumber(ctx, number)
 	if isCode(err, settle.PersonUnknown) {
 		s.await(ctx, s.ask(who.reader, who.seq, who.card, true), s.o.AskWait)
-		person, err = s.resolve(ctx, who, number)
+		person, err = s.byNumber(ctx, number)
 	}
 	if err != nil {
 		return who, err

@@ -20,76 +20,77 @@ func (f *faults) lines(requests []LineRequest) []settle.Line {
 	lines := make([]settle.Line, len(requests))
 	seen := make(map[string]bool, len(requests))
 	for i := range requests {
-		at := fmt.Sprintf("lines[%d].", i)
-		lines[i] = f.line(at, &requests[i])
+		found := len(*f)
+		lines[i] = f.line(&requests[i])
 		if id := requests[i].ID; id != "" && seen[id] {
-			f.add(at+"id", "行号重复。", "is used twice in this bill")
+			f.add("id", "行号重复。", "is used twice in this bill")
 		}
+		f.under(found, "lines[%d].", i)
 		seen[requests[i].ID] = true
 	}
 	return lines
 }
 
-func (f *faults) line(at string, r *LineRequest) settle.Line {
-	f.text(at+"id", r.ID, MaxLineID, true)
-	f.text(at+"code", r.Code, 50, true)
-	f.text(at+"shop_code", r.ShopCode, 50, false)
-	f.text(at+"name", r.Name, 200, true)
-	f.text(at+"class", r.Class, 32, true)
-	f.text(at+"batch", r.Batch, 50, false)
-	f.text(at+"manufacturer", r.Manufacturer, 200, false)
-	f.text(at+"unit", r.Unit, MaxUnit, false)
-	f.text(at+"spec", r.Spec, 200, false)
-	f.text(at+"dept_code", r.DeptCode, 30, false)
-	f.text(at+"doctor_code", r.DoctorCode, 30, false)
-	f.text(at+"hosp_appr_flag", r.Approval, 3, false)
-	f.text(at+"exp_content", r.ExpContent, 4000, false)
-	f.text(at+"rx_group", r.RxGroup, 32, false)
-	f.traceCodes(at+"trace_codes", r.TraceCodes)
+func (f *faults) line(r *LineRequest) settle.Line {
+	f.text("id", r.ID, MaxLineID, true)
+	f.text("code", r.Code, 50, true)
+	f.text("shop_code", r.ShopCode, 50, false)
+	f.text("name", r.Name, 200, true)
+	f.text("class", r.Class, 32, true)
+	f.text("batch", r.Batch, 50, false)
+	f.text("manufacturer", r.Manufacturer, 200, false)
+	f.text("unit", r.Unit, MaxUnit, false)
+	f.text("spec", r.Spec, 200, false)
+	f.text("dept_code", r.DeptCode, 30, false)
+	f.text("doctor_code", r.DoctorCode, 30, false)
+	f.text("hosp_appr_flag", r.Approval, 3, false)
+	f.text("exp_content", r.ExpContent, 4000, false)
+	f.text("rx_group", r.RxGroup, 32, false)
+	f.traceCodes("trace_codes", r.TraceCodes)
 	if r.NoCode && len(r.TraceCodes) > 0 {
-		f.add(at+"no_code", "登记为无码的商品不能再带追溯码。", "must be false where there are trace codes")
+		f.add("no_code", "登记为无码的商品不能再带追溯码。", "must be false where there are trace codes")
 	}
 	if r.UnitsPerPack != "" {
 		if _, err := settle.ParseQuantity(r.UnitsPerPack); err != nil {
-			f.add(at+"units_per_pack", "每盒数量须大于 0，最多 4 位小数。", err.Error())
+			f.add("units_per_pack", "每盒数量须大于 0，最多 4 位小数。", err.Error())
 		}
 	}
 	line := settle.Line{
 		ID: r.ID, Code: r.Code, ShopCode: r.ShopCode, Name: r.Name, Class: r.Class, Quantity: r.Quantity, UnitPrice: r.UnitPrice,
 		TraceCodes: r.TraceCodes, NoCode: r.NoCode, SplitPack: r.SplitPack, UnitsPerPack: r.UnitsPerPack, Batch: r.Batch, Manufacturer: r.Manufacturer,
 		Unit: r.Unit, Spec: r.Spec, DeptCode: r.DeptCode, DoctorCode: r.DoctorCode, Approval: r.Approval, ExpContent: r.ExpContent,
-		Rx: r.Rx, RxGroup: r.RxGroup, MadeOn: f.date(at+"made_on", r.MadeOn), ExpiresOn: f.date(at+"expires_on", r.ExpiresOn),
+		Rx: r.Rx, RxGroup: r.RxGroup, MadeOn: f.date("made_on", r.MadeOn), ExpiresOn: f.date("expires_on", r.ExpiresOn),
 	}
-	total, good := f.total(at, r)
+	total, good := f.total(r)
 	line.Total = total
-	f.split(at, r, &line, good)
+	f.split(r, &line, good)
 	return line
 }
 
 // total reads a line's total and compares it with quantity × price, rounded half up; 1 fen of difference is allowed, since
 // tills round in their own ways.
-func (f *faults) total(at string, r *LineRequest) (settle.Fen, bool) {
+func (f *faults) total(r *LineRequest) (settle.Fen, bool) {
 	quantity, badQuantity := settle.ParseQuantity(r.Quantity)
 	if badQuantity != nil {
-		f.add(at+"quantity", "数量须大于 0，最多 4 位小数。", badQuantity.Error())
+		f.add("quantity", "数量须大于 0，最多 4 位小数。", badQuantity.Error())
 	}
 	price, badPrice := settle.ParsePrice(r.UnitPrice)
 	if badPrice != nil {
-		f.add(at+"unit_price", "单价须为元，1 到 6 位小数，例如 \"12.50\"。", badPrice.Error())
+		f.add("unit_price", "单价须为元，1 到 6 位小数，例如 \"12.50\"。", badPrice.Error())
 	}
-	total, good := f.money(at+"total", r.Total, true)
+	total, good := f.money("total", r.Total, true)
 	if !good || badQuantity != nil || badPrice != nil {
 		return total, good
 	}
 	if want := settle.LineTotal(quantity, price); total < want-1 || total > want+1 {
-		f.add(at+"total", "金额与数量乘单价不符，应为 "+want.String()+"。", "must be quantity × unit_price = "+want.String()+" within 0.01")
+		f.add("total", "金额与数量乘单价不符，应为 "+want.String()+"。", "must be quantity × unit_price = "+want.String()+" within 0.01")
 		return total, false
 	}
 	return total, true
 }
 
 // split reads how a line is split, or fills it in where the till left it out.
-func (f *faults) split(at string, r *LineRequest, line *settle.Line, totalGood bool) {
+func (f *faults) split(r *LineRequest, line *settle.Line, totalGood bool) {
 	if r.Split == nil {
 		bucket := settle.OwnExpense
 		if inCatalogue[r.Class] {
@@ -113,12 +114,12 @@ func (f *faults) split(at string, r *LineRequest, line *settle.Line, totalGood b
 	var sum settle.Fen
 	good := totalGood
 	for _, part := range parts {
-		amount, ok := f.money(at+"split."+part.name, part.text, false)
+		amount, ok := f.money("split."+part.name, part.text, false)
 		*part.into, good = amount, good && ok
 		sum += amount
 	}
 	if good && sum != line.Total {
-		f.add(at+"split", "各部分之和须等于金额 "+line.Total.String()+"，现为 "+sum.String()+"。",
+		f.add("split", "各部分之和须等于金额 "+line.Total.String()+"，现为 "+sum.String()+"。",
 			"parts must sum to total "+line.Total.String()+", not "+sum.String())
 	}
 }

@@ -45,16 +45,18 @@ func (s *Session) identify(ctx context.Context, h held, claimed settle.Claimed) 
 		who.evidence = compared(claimed)
 	}
 	s.await(ctx, s.ask(h.reader, h.seq, h.card, false), s.o.RefreshWait)
-	person, err := s.resolve(ctx, who, number)
-	if isCode(err, settle.PersonUnknown) || err == nil && !s.cardKnown(ctx, who) {
+	card := s.word(ctx, who)
+	person, err := s.resolve(ctx, card, number)
+	if isCode(err, settle.PersonUnknown) || err == nil && card.unknown() {
 		s.await(ctx, s.ask(h.reader, h.seq, h.card, true), s.o.AskWait)
-		person, err = s.resolve(ctx, who, number)
+		card = s.word(ctx, who)
+		person, err = s.resolve(ctx, card, number)
 	}
-	if err == nil && !s.cardKnown(ctx, who) {
+	if err == nil && card.unknown() {
 		err = settle.NewError(settle.PersonUnknown, errCardUnknown)
 	}
 	// A card that no longer counts is the first thing to tell, even where the person could not be found either.
-	if refused := s.checkCard(ctx, who, person.ID); refused != nil {
+	if refused := s.checkCard(card, who, person.ID); refused != nil {
 		return who, refused
 	}
 	if err != nil {
@@ -72,12 +74,21 @@ func (s *Session) identify(ctx context.Context, h held, claimed settle.Claimed) 
 // refuse the report, after the goods are gone.
 var errCardUnknown = errors.New("the centre has not confirmed this card")
 
-// cardKnown reports whether the centre has named the card as somebody's. Where the ledger cannot say, it answers at the
-// commit.
-func (s *Session) cardKnown(ctx context.Context, who holder) bool {
-	_, known, err := s.o.Ledger.CardByHash(ctx, who.cardHash)
-	return known || err != nil
+// cardWord is what the centre said of a card, as far as the ledger knows.
+type cardWord struct {
+	settle.Card
+	known bool
+	err   error
 }
+
+func (s *Session) word(ctx context.Context, who holder) (w cardWord) {
+	w.Card, w.known, w.err = s.o.Ledger.CardByHash(ctx, who.cardHash)
+	return w
+}
+
+// unknown reports whether the centre has not named the card as somebody's. Where the ledger cannot say, it answers at the
+// commit.
+func (w *cardWord) unknown() bool { return !w.known && w.err == nil }
 
 // compared names what the till's claim was compared with.
 func compared(claimed settle.Claimed) string {
@@ -93,19 +104,22 @@ func compared(claimed settle.Claimed) string {
 }
 
 // resolve finds the person by number, or by the card where the number cannot be read. PERSON_UNKNOWN.
-func (s *Session) resolve(ctx context.Context, who holder, number settle.IDNumber) (settle.Person, error) {
+func (s *Session) resolve(ctx context.Context, card cardWord, number settle.IDNumber) (settle.Person, error) {
 	if !number.Zero() {
-		person, err := s.o.Ledger.PersonByNumber(ctx, s.o.Ledger.Index(kindNumber, number.Reveal()))
-		return person, refusal(err)
+		return s.byNumber(ctx, number)
 	}
-	card, known, err := s.o.Ledger.CardByHash(ctx, who.cardHash)
-	if err != nil {
-		return settle.Person{}, refusal(err)
+	if card.err != nil {
+		return settle.Person{}, refusal(card.err)
 	}
-	if !known || card.Owner == "" {
+	if !card.known || card.Owner == "" {
 		return settle.Person{}, settle.NewError(settle.PersonUnknown, nil)
 	}
 	person, err := s.o.Ledger.Person(ctx, card.Owner)
+	return person, refusal(err)
+}
+
+func (s *Session) byNumber(ctx context.Context, number settle.IDNumber) (settle.Person, error) {
+	person, err := s.o.Ledger.PersonByNumber(ctx, s.o.Ledger.Index(kindNumber, number.Reveal()))
 	return person, refusal(err)
 }
 
@@ -139,11 +153,11 @@ func (s *Session) matchByOwner(ctx context.Context, claimed settle.Claimed, owne
 // checkCard looks at what the centre says of the card, and at the date printed into it: refused when the ledger says lost
 // or expired, or when the card's own date has passed and the ledger does not say valid with a later one. person is empty
 // where it is not known.
-func (s *Session) checkCard(ctx context.Context, who holder, person settle.PersonID) error {
-	card, known, err := s.o.Ledger.CardByHash(ctx, who.cardHash)
-	if err != nil {
-		return refusal(err)
+func (s *Session) checkCard(card cardWord, who holder, person settle.PersonID) error {
+	if card.err != nil {
+		return refusal(card.err)
 	}
+	known := card.known
 	if known && person != "" && card.Owner != "" && card.Owner != person {
 		return (&settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch}).With("differs", "card")
 	}

@@ -55,11 +55,11 @@ func (s *Session) unsettled(ctx context.Context, pos, saleID string) error {
 // content, for which no card is needed. Errors as Quote, and QUOTE_CHANGED, IDEMPOTENCY_CONFLICT, CARD_REMOVED, STORE_FULL,
 // STORE_BROKEN; where the centre is asked in line, UPSTREAM_REFUSED (member centre_message).
 func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Settlement, replayed bool, err error) {
-	f := faults(r.Check())
+	var f faults
+	p := r.parse(&f)
 	if err := f.err(); err != nil {
 		return settle.Settlement{}, false, err
 	}
-	p := r.parse(&f)
 	stored, err := s.o.Ledger.SettlementBySale(ctx, r.POS, r.SaleID)
 	switch {
 	case err == nil && stored.Sale.POS == r.POS:
