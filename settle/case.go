@@ -24,6 +24,7 @@ const (
 	CasePayerCard        Case = "payer_card"        // PERSON_CARD_MISMATCH: a contribution's payer
 	CasePremiumCancelled Case = "premium_cancelled" // ALREADY_REVERSED: a contribution
 	CasePremiumYear      Case = "premium_year"      // E_PREMIUM_WINDOW: neither this year nor the next
+	CasePremiumWindow    Case = "premium_window"    // E_PREMIUM_WINDOW: not today
 	CaseRefundLine       Case = "refund_line"       // REFUND_OVER: the sale has no such line
 )
 
@@ -88,6 +89,11 @@ var CaseSentences = map[Case]Sentence{
 		Message: "只能代缴 {allowed} 年度的保费，不能缴 {asked} 年度。",
 		Hint:    "请核对缴费年度；其他年度请到税务渠道或经办机构办理。",
 		English: "Contributions are taken for {allowed} only, not for {asked}.",
+	},
+	CasePremiumWindow: {
+		Message: "今天不在集中缴费期内：{windows}。",
+		Hint:    "请在缴费期内办理；急需参保的请到税务渠道或经办机构咨询。",
+		English: "Today is outside the collection window: {windows}.",
 	},
 	CaseRefundLine: {
 		Message: "这笔结算里没有可退的第 {line} 行。",

@@ -77,6 +77,8 @@ const (
 	EPremiumBalance      Reason = "E_PREMIUM_BALANCE"
 	EPremiumExempt       Reason = "E_PREMIUM_EXEMPT"
 	EPremiumActor        Reason = "E_PREMIUM_ACTOR"
+	EPremiumInsured      Reason = "E_PREMIUM_INSURED"
+	EPremiumCovered      Reason = "E_PREMIUM_COVERED"
 	ECredentialKind      Reason = "E_CREDENTIAL_KIND"
 	EFaceRequired        Reason = "E_FACE_REQUIRED"
 	EGuardian            Reason = "E_GUARDIAN"

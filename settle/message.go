@@ -81,6 +81,8 @@ var ReasonSentences = map[Reason]Sentence{
 	EPremiumExempt:       {Message: "该人员免缴保费。", Hint: "无需缴费。", English: "The person is exempt from the premium."},
 
 	EPremiumActor:     {Message: "本地区只能由账户本人代缴保费。", Hint: "请代缴人出示本人的社保卡办理。", English: "Only the payer in person may pay premiums here."},
+	EPremiumInsured:   {Message: "被缴费人参加的是职工医保且状态正常，不需要缴居民医保费。", Hint: "请核对被缴费人；停保后要改参居民医保的，先到医保经办机构办理。", English: "The beneficiary is insured as an employee, so no resident's contribution is due."},
+	EPremiumCovered:   {Message: "医保登记显示被缴费人本年度已参加居民医保，不要重复缴费。", Hint: "请核对缴费凭证；确实还没缴的，请注明已核对未缴（still_due）再办理。", English: "The beneficiary is insured as a resident for this year already; send still_due once it is certain that nothing was paid."},
 	ECredentialKind:   {Message: "本地区不接受这种就医凭证。", Hint: "请患者出示本人的社保卡或医保码。", English: "The region does not accept this kind of credential."},
 	EFaceRequired:     {Message: "金额较大，须人脸核验后才能结算。", Hint: "请在终端上做人脸核验。", English: "Above this amount a face check is required."},
 	EGuardian:         {Message: "监护人只能为在场的未成年患者出示凭证。", Hint: "患者已成年的，请患者本人办理；患者不在场的，请按代购登记。", English: "A guardian may present only for a minor who is present."},

@@ -23,6 +23,10 @@ type PersonFacts struct {
 // PersonCheckFace is the value of PersonCheck after a face check.
 const PersonCheckFace = "face"
 
+// PersonChecks are the ways in which a cashier checks who stands there (rules page 4.3): by the card, by the 医保码 that was
+// decoded, by the identity card that was read, by a face check, or by a document that was seen.
+var PersonChecks = []string{"card_read", "code_read", "id_read", PersonCheckFace, "document_seen"}
+
 // CheckPerson is the check of the people behind a sale, before it is planned: the credential's kind, a guardian for a
 // minor, the papers and the number of cards of an agent, and prescriptions (S-007, S-011 to S-013, S-028, S-191;
 // Regulation on the use of medical security funds, article 17; NHSA order 3). Whose card it is, [MatchCard] decides. It

@@ -16,7 +16,12 @@ type PremiumInput struct {
 	Selected    []PersonID
 	Kind        string   // of insurance, as premium.kinds names it; empty: resident, and not compared
 	Actor       PersonID // whose card is at the counter, for premium.actor; empty: not compared
+	// StillDue: somebody has made sure that the contribution is due although the patient is insured for the year.
+	StillDue bool
 }
+
+// The kinds of contributions that the rules speak of; premium.kinds names the others.
+const KindResident = "resident"
 
 // PremiumPlan is the answer: either a refusal, or pays that sum to the amount. There is no cash part.
 type PremiumPlan struct {
@@ -41,6 +46,10 @@ func MakePremium(rules *Rules, in PremiumInput) PremiumPlan {
 		return PremiumPlan{Refusal: EPremiumWindow}
 	case premium.OncePerYear && in.AlreadyPaid:
 		return PremiumPlan{Refusal: EPremiumDuplicate}
+	case in.Kind == KindResident && in.Patient.Status == StatusNormal && in.Patient.Insurance == InsuranceEmployee:
+		return PremiumPlan{Refusal: EPremiumInsured}
+	case in.Kind == KindResident && in.Patient.insuredIn(in.Year, in.Day) && !in.StillDue:
+		return PremiumPlan{Refusal: EPremiumCovered}
 	}
 	p := premiumPlanner(rules, in)
 	payer, reason := p.premiumPayer(in.Payer)
@@ -53,6 +62,19 @@ func MakePremium(rules *Rules, in PremiumInput) PremiumPlan {
 		plan.WaitDays = premium.LateWaitDays
 	}
 	return plan
+}
+
+// insuredIn reports whether a resident is insured for the year on the day: so the contribution of that year is paid, wherever it
+// was (S-186). Nothing is known of a year that has not begun.
+func (p *Person) insuredIn(year int, day Date) bool {
+	return p.Insurance == InsuranceResident && p.Status == StatusNormal && year == day.Year() && !p.Waiting
+}
+
+// PremiumBarred is why a payer may not pay the patient's contribution at all (SEMANTICS section 7, 4); empty: it may. Whoever may
+// not is told nothing of what was paid for the patient.
+func PremiumBarred(rules *Rules, in PremiumInput) Reason {
+	_, reason := premiumPlanner(rules, in).premiumPayer(in.Payer)
+	return reason
 }
 
 // open reports whether contributions are collected on the day.

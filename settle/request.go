@@ -61,6 +61,7 @@ type Premium struct {
 	Payer       PersonID    `json:"payer"`
 	Beneficiary PersonID    `json:"beneficiary"`
 	Categories  []string    `json:"categories,omitempty"` // of the beneficiary, as stated at the counter
+	StillDue    bool        `json:"still_due,omitempty"`  // checked: due although the beneficiary is insured for the year
 	Operator    Operator    `json:"operator"`
 	At          time.Time   `json:"at"`
 	Cancelled   bool        `json:"cancelled"`

@@ -197,7 +197,7 @@ func (r *rig) attention(subject settle.ReportKind, id string) {
 
 func premium(id, amount string) session.PremiumRequest {
 	return session.PremiumRequest{
-		PremiumID: id, Terminal: "counter-1", Operator: operator, Beneficiary: relative(Patient), Year: 2027, Amount: amount,
+		PremiumID: id, Terminal: "counter-1", Operator: operator, Beneficiary: relative(Patient), Kind: "ltc", Year: 2027, Amount: amount,
 	}
 }
 
@@ -253,6 +253,10 @@ func TestPremiumOverHTTP(t *testing.T) {
 	r.reader.Swap(Patient.Card())
 	_, _, err = r.till.CancelPremium(ctx, "P1", cancel)
 	wantCode(t, err, settle.PersonCardMismatch)
+	if p := r.do(http.MethodPost, "/v1/premiums/P1/cancellation", encode(t, cancel), nil).problem(t); !strings.Contains(p.Message, "代缴人") ||
+		strings.Contains(p.Message+p.Hint, "患者") {
+		t.Errorf("whoever cancels with another card reads %q, %q", p.Message, p.Hint)
+	}
 	bare := cancel
 	bare.WithoutCard = true
 	_, _, err = r.till.CancelPremium(ctx, "P1", bare)
@@ -483,7 +487,7 @@ func TestPreviewOfACancellationOverHTTP(t *testing.T) {
 	r := newFamilyRig(t)
 	r.reader.Insert(Daughter.Card())
 	pay := session.PremiumRequest{
-		PremiumID: "P1", Terminal: "counter-1", Operator: operator, Beneficiary: relative(Patient), Year: 2026, Amount: "100.00",
+		PremiumID: "P1", Terminal: "counter-1", Operator: operator, Beneficiary: relative(Patient), Kind: "ltc", Year: 2026, Amount: "100.00",
 	}
 	if paid := r.do(http.MethodPost, "/v1/premiums", encode(t, pay), nil); paid.StatusCode != http.StatusCreated {
 		t.Fatalf("paid: %d %s", paid.StatusCode, paid.body)

@@ -205,8 +205,8 @@ func (r *SaleRequest) parse(f *faults) parsedSale {
 	if check == "" {
 		check = "card_read"
 	}
-	if !checkText.MatchString(check) {
-		f.add("person_check", "核验方式代码不正确。", "must match "+checkText.String())
+	if !slices.Contains(settle.PersonChecks, check) {
+		f.add("person_check", "没有这种核验方式。", "must be one of "+strings.Join(settle.PersonChecks, ", "))
 	}
 	f.wait(r.WaitSeconds)
 	p.sale = settle.Sale{

@@ -35,11 +35,12 @@ func TestEveryBadFieldAtOnce(t *testing.T) {
 		},
 		{ID: "4", Code: "C", Name: "d", Class: "drug_a", Quantity: "1", UnitPrice: "5.00", Total: "5.00", Split: &session.SplitRequest{Fund: "-1.00"}},
 	}
-	request.Selected = []string{"a", "a"}
+	request.Selected, request.PersonCheck = []string{"a", "a"}, "foo"
+	request.Lines[3].NoCode, request.Lines[3].TraceCodes, request.Lines[3].UnitsPerPack = true, []string{"81"}, "0"
 	got := fieldsOf(request.Check())
 	want := "sale_id terminal operator.id med_type patient.id_number lines[0].total lines[1].made_on lines[1].quantity lines[1].unit_price " +
 		"lines[1].total lines[1].id lines[2].code lines[2].name lines[2].trace_codes[0] lines[2].trace_codes[1] lines[2].split lines[3].split.fund " +
-		"selected_givers[1] wait_for_card_s"
+		"lines[3].no_code lines[3].units_per_pack selected_givers[1] person_check wait_for_card_s"
 	if sorted(got) != sorted(want) {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}

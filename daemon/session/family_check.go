@@ -115,7 +115,7 @@ func (r *PremiumRequest) parse(f *faults) (premium settle.Premium, beneficiary s
 	beneficiary = f.relative(&r.Beneficiary)
 	kind := r.Kind
 	if kind == "" {
-		kind = "resident"
+		kind = settle.KindResident
 	}
 	if !checkText.MatchString(kind) {
 		f.add("kind", "险种代码不正确。", "must match "+checkText.String())
@@ -137,7 +137,7 @@ func (r *PremiumRequest) parse(f *faults) (premium settle.Premium, beneficiary s
 	}
 	return settle.Premium{
 		ID: r.PremiumID, POS: r.POS, Kind: kind, Year: r.Year, Amount: amount, Operator: settle.Operator(r.Operator),
-		Categories: slices.Clone(r.Categories),
+		Categories: slices.Clone(r.Categories), StillDue: r.StillDue,
 	}, beneficiary
 }
 

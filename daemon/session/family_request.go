@@ -87,6 +87,7 @@ type PremiumRequest struct {
 	Year        int             `json:"year" minimum:"2020" maximum:"2100" doc:"Year the contribution is for" example:"2027"`
 	Amount      string          `json:"amount" maxLength:"16" doc:"Yuan, two decimals; paid whole or not at all" example:"400.00"`
 	Categories  []string        `json:"categories,omitempty" maxItems:"10" doc:"Of the beneficiary, where some are exempt"`
+	StillDue    bool            `json:"still_due,omitempty" doc:"Somebody has checked that it is due although the centre has the beneficiary as insured for the year (E_PREMIUM_COVERED); recorded"`
 	Selected    []string        `json:"selected_givers,omitempty" maxItems:"20" doc:"giver_ref of further givers, where several may pay and the cashier chooses"`
 	WaitSeconds int             `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gongji/settle"
@@ -36,7 +37,8 @@ func (s *Session) PayPremium(ctx context.Context, r PremiumRequest) (settle.Prem
 	}
 	// A contribution is for the year that runs or the next one (S-181, S-183); the region's windows narrow it further.
 	if this := settle.DateOf(s.o.Clock()).Year(); premium.Year < this || premium.Year > this+1 {
-		return settle.PremiumView{}, false, settle.Refused(settle.EPremiumWindow).With("allowed", []int{this, this + 1}).With("asked", premium.Year)
+		return settle.PremiumView{}, false, settle.Refused(settle.EPremiumWindow).In(settle.CasePremiumYear).
+			With("allowed", fmt.Sprintf("%d、%d", this, this+1)).With("asked", premium.Year)
 	}
 	if order.Helpers, err = s.selected(ctx, relative, r.Selected); err != nil {
 		return settle.PremiumView{}, false, err
@@ -81,7 +83,7 @@ func (s *Session) CancelPremium(ctx context.Context, r CancelPremiumRequest) (se
 	}
 	if !r.WithoutCard {
 		a := attempt{r.POS, r.Terminal, r.Operator.ID, r.CancelID}
-		who, err := s.cardOf(ctx, a, paid.Payer, time.Duration(r.WaitSeconds)*time.Second)
+		who, err := s.cardOf(ctx, a, paid.Payer, settle.CasePayerCard, time.Duration(r.WaitSeconds)*time.Second)
 		if err != nil {
 			return settle.PremiumCancel{}, false, err
 		}
@@ -110,19 +112,20 @@ func (s *Session) PremiumCancellation(ctx context.Context, id string) (settle.Pr
 	return s.o.Ledger.PremiumCancellation(ctx, id)
 }
 
-// cardOf waits for the card of one certain person, who is in the ledger.
-func (s *Session) cardOf(ctx context.Context, a attempt, person settle.PersonID, wait time.Duration) (holder, error) {
+// cardOf waits for the card of one certain person, who is in the ledger. another says whose card it should have been, where it
+// was not a patient's.
+func (s *Session) cardOf(ctx context.Context, a attempt, person settle.PersonID, another settle.Case, wait time.Duration) (holder, error) {
 	h, err := s.cardAt(ctx, a.terminal, wait)
 	if err != nil {
 		return holder{}, s.refuse(ctx, a, holder{}, err)
 	}
 	who, err := s.identify(ctx, h, settle.Claimed{})
 	if err == nil && who.person.ID != person {
-		err = (&settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch}).With("differs", "number")
+		err = (&settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch, Case: another}).With("differs", "number")
 	}
 	if isCode(err, settle.PersonUnknown) {
 		// The person is in the ledger, so whoever is not is somebody else.
-		err = &settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch, Cause: errors.New("holder is not in the ledger")}
+		err = &settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch, Case: another, Cause: errors.New("holder is not in the ledger")}
 	}
 	if err != nil {
 		return holder{}, s.refuse(ctx, a, who, err)

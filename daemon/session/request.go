@@ -141,7 +141,7 @@ type SaleRequest struct {
 	AskShared    bool                `json:"ask_shared,omitempty" doc:"The patient asked for relatives' accounts"`
 	Selected     []string            `json:"selected_givers,omitempty" maxItems:"20" doc:"giver_ref values, in the order chosen"`
 	ThirdParty   bool                `json:"third_party,omitempty" doc:"Somebody else is liable"`
-	PersonCheck  string              `json:"person_check,omitempty" maxLength:"32" doc:"How the cashier checked the person; default card_read" example:"card_read"`
+	PersonCheck  string              `json:"person_check,omitempty" enum:"card_read,code_read,id_read,face,document_seen" doc:"How the cashier checked the person; default card_read" example:"card_read"`
 	WaitSeconds  int                 `json:"wait_for_card_s,omitempty" minimum:"0" maximum:"120" doc:"How long to wait for the card"`
 }
 

@@ -55,7 +55,7 @@ func (s *Session) giveBack(ctx context.Context, order settle.ReturnOrder, termin
 			terminal = settlement.Sale.Terminal
 		}
 		a := attempt{order.POS, terminal, order.Operator.ID, order.ID}
-		who, err := s.cardOf(ctx, a, settlement.Sale.Patient, time.Duration(waitSeconds)*time.Second)
+		who, err := s.cardOf(ctx, a, settlement.Sale.Patient, "", time.Duration(waitSeconds)*time.Second)
 		if err != nil {
 			return settle.Return{}, false, err
 		}

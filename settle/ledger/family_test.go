@@ -286,10 +286,16 @@ func TestRequestsAreCheckedByThePolicy(t *testing.T) {
 	h.wantVerified()
 }
 
+// premiumOrder pays for the child, a resident; for anybody else, who is an employee, for long-term care.
 func (h *house) premiumOrder(id string, payer, beneficiary human, amount settle.Fen) settle.PremiumOrder {
+	h.rules.Premium.Kinds = []string{settle.KindResident, "ltc"}
+	kind := settle.KindResident
+	if beneficiary != h.child {
+		kind = "ltc"
+	}
 	return settle.PremiumOrder{
 		Premium: settle.Premium{
-			ID: id, POS: "till-1", Kind: "resident", Year: 2027, Amount: amount, Payer: h.id(payer), Beneficiary: h.id(beneficiary),
+			ID: id, POS: "till-1", Kind: kind, Year: 2027, Amount: amount, Payer: h.id(payer), Beneficiary: h.id(beneficiary),
 			Operator: settle.Operator{ID: "1001"},
 		},
 		BeneficiaryName: beneficiary.name, Presence: h.presence(payer),
@@ -330,8 +336,11 @@ func TestPremium(t *testing.T) {
 	}
 	_, _, err = h.PayPremium(t.Context(), h.premiumOrder("P2", h.spouse, h.child, 100))
 	wantCode(t, err, settle.RuleRefused, settle.EPremiumDuplicate)
+	// Whether it was paid is nobody's business who may not pay it.
 	_, _, err = h.PayPremium(t.Context(), h.premiumOrder("P2", h.daughter, h.child, 100))
-	wantCode(t, err, settle.RuleRefused, settle.EPremiumDuplicate)
+	if e := wantCode(t, err, settle.RuleRefused, settle.EPremiumBalance); e.Members["why"] != string(settle.KNotBound) {
+		t.Errorf("members %v", e.Members)
+	}
 	_, _, err = h.PayPremium(t.Context(), h.premiumOrder("P2", h.stranger, h.patient, 100))
 	if e := wantCode(t, err, settle.RuleRefused, settle.EPremiumBalance); e.Members["why"] != string(settle.KNotBound) {
 		t.Errorf("members %v", e.Members)
@@ -357,6 +366,36 @@ func TestPremium(t *testing.T) {
 	if report := h.wantVerified(); report.Premiums != 2 {
 		t.Errorf("verified %+v", report)
 	}
+}
+
+// TestPremiumOfWhoIsInsured: no resident's contribution for an employee, and none again for a year in which the centre has the
+// resident as insured, unless somebody has checked.
+func TestPremiumOfWhoIsInsured(t *testing.T) {
+	h := newHouse(t)
+	employee := h.premiumOrder("P1", h.spouse, h.patient, 100)
+	employee.Premium.Kind = settle.KindResident
+	_, _, err := h.PayPremium(t.Context(), employee)
+	wantCode(t, err, settle.RuleRefused, settle.EPremiumInsured)
+	employee = h.premiumOrder("P1", h.stranger, h.patient, 100)
+	employee.Premium.Kind = settle.KindResident
+	_, _, err = h.PayPremium(t.Context(), employee)
+	wantCode(t, err, settle.RuleRefused, settle.EPremiumBalance)
+
+	running := h.premiumOrder("P2", h.spouse, h.child, 100)
+	running.Premium.Year = h.clock.now().In(settle.Beijing).Year()
+	_, _, err = h.PayPremium(t.Context(), running)
+	wantCode(t, err, settle.RuleRefused, settle.EPremiumCovered)
+	running.Premium.StillDue = true
+	if paid := h.pay(running); !paid.StillDue {
+		t.Error("that somebody has checked is not recorded")
+	}
+	next := h.premiumOrder("P3", h.spouse, h.child, 100)
+	h.rules.Premium.Windows = []settle.Span{{From: 20990101, To: 20990301}}
+	_, _, err = h.PayPremium(t.Context(), next)
+	if said := settle.SentenceOf(wantCode(t, err, settle.RuleRefused, settle.EPremiumWindow)).Message; !strings.Contains(said, "2099-01-01 至 2099-03-01") {
+		t.Errorf("the cashier reads %q", said)
+	}
+	h.wantVerified()
 }
 
 // TestPremiumIsContained: the centre books a contribution and its cancellation, and snapshots contain each from then on.
@@ -427,7 +466,9 @@ func TestPremiumCancellation(t *testing.T) {
 		t.Errorf("members %v", e.Members)
 	}
 	_, _, err = h.CancelPremium(t.Context(), h.cancelOrder("X2", "P1", h.spouse))
-	wantCode(t, err, settle.AlreadyReversed)
+	if said := settle.SentenceOf(wantCode(t, err, settle.AlreadyReversed)).Message; said != "这笔代缴已经撤销（撤销单号 X1）。" {
+		t.Errorf("the cashier reads %q", said)
+	}
 	h.wantAvailable(h.spouse, 20000)
 	// The year is free again, and once it has begun a contribution stays paid.
 	h.pay(h.premiumOrder("P2", h.spouse, h.child, 12000))

@@ -133,7 +133,7 @@ func (h *house) family() settle.Snapshot {
 	return settle.Snapshot{
 		ID: "S-1", CentreTime: noon.Add(-time.Minute), Cursor: "1",
 		People: []settle.SnapshotPerson{
-			h.patient.snapshot(), h.daughter.snapshot(), h.spouse.snapshot(), h.child.snapshot(), h.stranger.snapshot(),
+			h.patient.snapshot(), h.daughter.snapshot(), h.spouse.snapshot(), resident(h.child.snapshot()), h.stranger.snapshot(),
 		},
 		Accounts: []settle.SnapshotAccount{h.patient.account(1000), h.daughter.account(5000), h.spouse.account(20000), h.stranger.account(9900)},
 		Bindings: []settle.SnapshotBinding{
@@ -159,6 +159,12 @@ func (h *house) apply(s settle.Snapshot) {
 }
 
 func (h *house) id(who human) settle.PersonID { return h.PersonID(who.psnNo) }
+
+// resident is somebody who is insured as a resident.
+func resident(person settle.SnapshotPerson) settle.SnapshotPerson {
+	person.Insurance = settle.InsuranceResident
+	return person
+}
 
 // anyCode lets the tests write trace codes that can be read.
 func anyCode(rules *settle.Rules) *settle.Rules {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"gongji/settle"
@@ -122,6 +123,7 @@ func (p *paying) plan(t *tx) error {
 	in := settle.PremiumInput{
 		Day: settle.DateOf(p.facts.at), Patient: p.beneficiary.person, Payer: premium.Payer, Amount: premium.Amount, Year: premium.Year,
 		AlreadyPaid: paid, Categories: p.order.Categories, Selected: p.order.Helpers, Kind: premium.Kind, Actor: premium.Payer,
+		StillDue: premium.StillDue,
 	}
 	for _, h := range p.facts.holders {
 		if h.hasAccount {
@@ -133,12 +135,7 @@ func (p *paying) plan(t *tx) error {
 	}
 	plan := settle.MakePremium(p.facts.rules, in)
 	if plan.Refusal != "" {
-		refusal := settle.Refused(plan.Refusal)
-		if len(plan.Skipped) > 0 {
-			why := plan.Skipped[0].Reason
-			refusal = refusal.With("why", string(why)).With("why_message", settle.ReasonSentences[why].Message)
-		}
-		return refusal
+		return p.refused(in, plan)
 	}
 	premium.At = p.facts.at
 	premium.Report, premium.Cancelled, premium.CancelID = settle.ReportPending, false, ""
@@ -150,6 +147,34 @@ func (p *paying) plan(t *tx) error {
 		Policy: settle.PolicyRef{ID: p.facts.rules.ID, Version: p.facts.rules.Version},
 	}
 	return nil
+}
+
+// refused is the refusal of a contribution. Whether one was paid for the beneficiary, or how they are insured, is told to nobody
+// who may not pay for them.
+func (p *paying) refused(in settle.PremiumInput, plan settle.PremiumPlan) error {
+	rules, why := p.facts.rules, settle.Reason("")
+	switch plan.Refusal {
+	case settle.EPremiumWindow:
+		return settle.Refused(plan.Refusal).In(settle.CasePremiumWindow).With("windows", windowsText(rules.Premium.Windows))
+	case settle.EPremiumDuplicate, settle.EPremiumInsured, settle.EPremiumCovered:
+		why = settle.PremiumBarred(rules, in)
+	}
+	if len(plan.Skipped) > 0 {
+		why = plan.Skipped[0].Reason
+	}
+	if why == "" {
+		return settle.Refused(plan.Refusal)
+	}
+	return settle.Refused(settle.EPremiumBalance).With("why", string(why)).With("why_message", settle.ReasonSentences[why].Message)
+}
+
+// windowsText lists the days on which contributions are collected.
+func windowsText(windows []settle.Span) string {
+	spans := make([]string, len(windows))
+	for i, w := range windows {
+		spans[i] = w.From.String() + " 至 " + w.To.String()
+	}
+	return strings.Join(spans, "，")
 }
 
 // post moves the money through the holders, as facts.post does for a bill.
@@ -224,10 +249,11 @@ func firstPremiumDifference(stored *settle.Premium, repeated settle.Premium) str
 		Payer       settle.PersonID `json:"payer"`
 		Beneficiary settle.PersonID `json:"beneficiary"`
 		Categories  []string        `json:"categories"`
+		StillDue    bool            `json:"still_due"`
 		Operator    settle.Operator `json:"operator"`
 	}
 	of := func(p *settle.Premium) reflect.Value {
-		return reflect.ValueOf(content{p.POS, p.Kind, p.Year, p.Amount, p.Payer, p.Beneficiary, p.Categories, p.Operator})
+		return reflect.ValueOf(content{p.POS, p.Kind, p.Year, p.Amount, p.Payer, p.Beneficiary, p.Categories, p.StillDue, p.Operator})
 	}
 	if repeated.Payer == "" {
 		repeated.Payer = stored.Payer

@@ -91,7 +91,7 @@ func (t *tx) prepareCancel(order *settle.PremiumCancelOrder) (*preparedCancel, e
 		return nil, err
 	}
 	if p.paid.Cancelled {
-		return nil, settle.NewError(settle.AlreadyReversed, nil)
+		return nil, settle.NewError(settle.AlreadyReversed, nil).In(settle.CasePremiumCancelled).With("cancellation_id", p.paid.CancelID)
 	}
 	if order.Presence == nil && !order.WithoutCard {
 		return nil, settle.NewError(settle.CardAbsent, nil)

@@ -167,7 +167,7 @@ func (g *giving) keptLines() []settle.Line {
 	return kept
 }
 
-func refundOver(line string) error {
+func refundOver(line string) *settle.Error {
 	e := &settle.Error{Code: settle.RefundOver, Reason: settle.ERefundOver}
 	if line != "" {
 		return e.With("line", line)
@@ -187,7 +187,7 @@ func (g *giving) parts() ([]settle.ReturnPart, error) {
 	for i, back := range g.order.Lines {
 		at := slices.IndexFunc(g.lines, func(l settle.Line) bool { return l.ID == back.ID })
 		if at < 0 {
-			return nil, refundOver(back.ID)
+			return nil, refundOver(back.ID).In(settle.CaseRefundLine)
 		}
 		units, err := settle.QuantityUnits(back.Quantity)
 		if err != nil {

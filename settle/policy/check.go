@@ -63,6 +63,9 @@ func (s *Set) checkParent(f *file, fault faultFunc) {
 		fault(f.line, "parent", "there is no policy %q", f.parent)
 		return
 	}
+	if f.from == 0 { // said already; without it no version of the parent is the right one
+		return
+	}
 	if _, err := s.chain(f.id, f.from); err != nil {
 		fault(f.line, "parent", "%s", rootCause(err))
 	}
@@ -125,6 +128,9 @@ func (s *Set) differs(f *file, e *entry) bool {
 	}
 	day := max(f.from, e.from)
 	inherited := settle.DefaultRules()
+	if versions := s.files[f.parent]; day == 0 && len(versions) > 0 {
+		day = versions[len(versions)-1].from
+	}
 	if f.parent != "" {
 		parent, err := s.resolve(f.parent, day)
 		if err != nil {

@@ -168,7 +168,7 @@ func TestCornersReachEveryReason(t *testing.T) {
 	}
 	elsewhere := []settle.Reason{ // reasons that no scenario file can state
 		settle.EPatientStatus, settle.EProxyTooManyCards, settle.ERxMissing, settle.ERxPerson, settle.EOfflineRegion,
-		settle.EPlatformUnknown, settle.ERefundWindow, settle.KClass, settle.KClassUnknown, settle.KBucket, settle.EPremiumActor,
+		settle.EPlatformUnknown, settle.ERefundWindow, settle.KClass, settle.KClassUnknown, settle.KBucket, settle.EPremiumActor, settle.EPremiumInsured, settle.EPremiumCovered,
 		settle.ECredentialKind, settle.EFaceRequired, settle.EGuardian, settle.ERxElectronic, settle.EConfirmMissing, settle.EConfirmChanged,
 		settle.ETraceCount, settle.ETraceForm, settle.ETracePack,
 	}

@@ -283,6 +283,24 @@ func TestLoadRefusesAMistakeWithItsLine(t *testing.T) {
 }
 
 // Every kind of mistake is found, in the line where it stands, all of one file at once.
+// A file without a date is told so, and nothing else is made up about its parent.
+func TestCheckWithoutADate(t *testing.T) {
+	text := strings.Replace(demoProvince, "effective_from: 2025-01-01\n", "", 1)
+	file := filepath.Join(writeFiles(t, map[string]string{"a.yaml": text}), "a.yaml")
+	if problems := Check(file); len(problems) != 1 || !strings.Contains(problems[0].String(), "effective_from: is missing") {
+		t.Errorf("problems %v", problems)
+	}
+}
+
+// What Changsha shares is said by its own guide.
+func TestShareFromCitesTheRegion(t *testing.T) {
+	for region, want := range map[string]string{"430100": "Z000", "410100": "Z002"} {
+		if src := mustRules(t, mustSet(t), region, 20260310).Provenance["share_from"].Src; len(src) != 1 || src[0] != want {
+			t.Errorf("%s cites %v, want %s", region, src, want)
+		}
+	}
+}
+
 func TestCheckFindsEveryMistake(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"bad value", "value: bind_time_asc", "value: by_age", `10: order.source: must be one of`},
@@ -294,6 +312,7 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		{"unknown top key", "name: 示例省", "title: 示例省", `3: title: unknown key`},
 		{"missing header", "version: \"1\"\n", "", `1: version: is missing`},
 		{"bad date", "effective_from: 2025-01-01", "effective_from: 2025-13-01", `5: effective_from: must be a date`},
+		{"bad form of a code", "share_from:", "trace.code_forms: {value: [\"20\"], src: X1}\n  share_from:", `13: trace.code_forms: "20" is no form of a code`},
 		{"ends before it begins", "effective_to: 2025-12-31", "effective_to: 2024-12-31", `effective_to: lies before effective_from`},
 		{"unknown parent", "parent: CN", "parent: \"980000\"", `1: parent: there is no policy "980000"`},
 		{"own parent", "parent: CN", "parent: \"990000\"", `inherits from itself`},

@@ -43,7 +43,9 @@ var Venue = settle.Venue{Code: "P43010000001", Name: "示例大药房", Kind: "p
 // OpenLedger is a real ledger on disk under the baseline rules, with the family in it.
 func OpenLedger(t testing.TB, clock *Clock) *ledger.Ledger {
 	t.Helper()
-	return OpenLedgerUnder(t, clock, settle.DefaultRules())
+	rules := settle.DefaultRules()
+	rules.Premium.Kinds = []string{settle.KindResident, "ltc"} // the family are employees, who pay for long-term care
+	return OpenLedgerUnder(t, clock, rules)
 }
 
 // OpenLedgerUnder is OpenLedger under other rules.
