@@ -21,6 +21,7 @@ const (
 	CaseTraceCount       Case = "trace_count"       // E_TRACE_COUNT
 	CaseTraceForm        Case = "trace_form"        // E_TRACE_FORM
 	CaseTracePack        Case = "trace_pack"        // E_TRACE_PACK
+	CaseAgentDiffers     Case = "agent_differs"     // E_PROXY_DOCS: the identity card is another person's
 	CasePayerCard        Case = "payer_card"        // PERSON_CARD_MISMATCH: a contribution's payer
 	CasePremiumCancelled Case = "premium_cancelled" // ALREADY_REVERSED: a contribution
 	CasePremiumYear      Case = "premium_year"      // E_PREMIUM_WINDOW: neither this year nor the next
@@ -74,6 +75,11 @@ var CaseSentences = map[Case]Sentence{
 		Message: "第 {line} 行：追溯码 {trace_code} 这盒药已拆零卖出 {sold} 盒，剩下的不够这次的数量。",
 		Hint:    "请核对数量和每盒数量；这盒卖完后请开新的一盒并加扫它的追溯码。",
 		English: "Line {line}: {sold} of pack {trace_code} is sold already; what is left of it is less than this quantity.",
+	},
+	CaseAgentDiffers: {
+		Message: "身份证阅读器上的身份证与登记的代购人不是同一人。",
+		Hint:    "请把代购人本人的身份证放在阅读器上，并核对登记的姓名和身份证号。",
+		English: "The identity card on the reader is not the agent's.",
 	},
 	CasePayerCard: {
 		Message: "人卡不一致：这张卡不是代缴人本人的。",

@@ -19,7 +19,8 @@ func demoCommand() *cobra.Command {
 		Short: "The main job with nothing installed",
 		Long: `Starts a virtual reader on a real pseudo-terminal that speaks real reader bytes, a sandbox centre on loopback, a demo
 family, and the daemon. It stays up for you to play: open the printed address in a browser, insert and remove cards there
-or here.
+or here. The cards are listed with the identity numbers of their invented holders, which the forms for relatives and for a
+purchase on behalf of somebody (代购) ask for.
 
 --once runs one scripted purchase through the HTTP API instead and exits: card in, quote, settle over the own account and
 two relatives, report accepted upstream, one line returned, a stranger's card refused, and a small purchase by 医保码 without a card.`,
@@ -64,7 +65,7 @@ func (s *sandbox) play(ctx context.Context, in io.Reader, out io.Writer) error {
 
 func (s *sandbox) help(out io.Writer) {
 	for _, c := range s.cards {
-		fmt.Fprintf(out, "  %s  插卡 insert  %s\n", c.ID, c.Label)
+		fmt.Fprintf(out, "  %s  插卡 insert  %-18s  %s\n", c.ID, c.Number, c.Label)
 	}
 	fmt.Fprintln(out, "  0  拔卡 remove    u  拔读卡器 unplug    p  接回 replug    d/o  医保中心断开/恢复 centre down/up    q  退出 quit")
 }

@@ -183,7 +183,7 @@ func TestSandboxPage(t *testing.T) {
 	if err != nil || !strings.Contains(string(output), fmt.Sprintf("== block %d", len(blocks))) {
 		t.Fatalf("the page does not run through: %v\n%s", err, output)
 	}
-	wantLines(t, string(output), "ready ", "2 settlements", "== done")
+	wantLines(t, string(output), "ready ", "3 settlements", "== done")
 }
 
 // pages are the README and every page of config/docs, by path below the root.

@@ -49,6 +49,7 @@ type sandboxCard struct {
 const (
 	demoVoucher  = "6"
 	demoDocument = "7"
+	demoAgent    = "8"
 )
 
 // sandboxOptions are the flags of demo.
@@ -128,24 +129,29 @@ func (s *sandbox) makeCards() error {
 		})
 		s.addCard(m.Name+" "+labels[i], m, func(s *sandbox) { s.reader.Insert(card) })
 	}
-	patient := s.family.Patient
+	patient, agent := s.family.Patient, s.family.Agent
+	s.addCard("患者医保码 e-code", patient, func(s *sandbox) {
+		s.gun.Insert(virtual.Code{Text: centre.Evoucher(patient.PsnNo, s.clock())})
+	})
+	return errors.Join(s.addIdentity("患者身份证 ID", patient), s.addIdentity(agent.Name+" 代购人身份证 agent's ID", agent))
+}
+
+// addIdentity adds somebody's resident identity card, which lies on the reader beside the other one.
+func (s *sandbox) addIdentity(label string, m centre.Member) error {
 	document, err := virtual.NewIdentity(virtual.Holder{
-		Name: patient.Name, Sex: patient.Sex, Ethnicity: patient.Ethnicity, Birth: patient.Born.String(), Address: "湖南省长沙市示例路1号",
-		Number: patient.IDNumber, Issuer: "长沙市公安局", From: patient.Issued.String(), To: "长期",
+		Name: m.Name, Sex: m.Sex, Ethnicity: m.Ethnicity, Birth: m.Born.String(), Address: "湖南省长沙市示例路1号",
+		Number: m.IDNumber, Issuer: "长沙市公安局", From: m.Issued.String(), To: "长期",
 	})
 	if err != nil {
 		return err
 	}
-	s.addCard("患者医保码 e-code", patient, func(s *sandbox) {
-		s.gun.Insert(virtual.Code{Text: centre.Evoucher(patient.PsnNo, s.clock())})
-	})
-	s.addCard("患者身份证 ID", patient, func(s *sandbox) { s.id.Insert(document) })
+	s.addCard(label, m, func(s *sandbox) { s.id.Insert(document) })
 	return nil
 }
 
 func (s *sandbox) addCard(label string, m centre.Member, put func(*sandbox)) {
 	id := fmt.Sprint(len(s.cards) + 1)
-	s.cards = append(s.cards, sandboxCard{console.DemoCard{ID: id, Label: label}, m, put})
+	s.cards = append(s.cards, sandboxCard{console.DemoCard{ID: id, Label: label, Number: m.IDNumber}, m, put})
 }
 
 // openCentre starts the reference centre. A data directory that was used before keeps its book, so that a demo may be

@@ -19,10 +19,12 @@ type player struct {
 }
 
 func (p *player) note(what string) error { p.did = append(p.did, what); return p.fault }
-func (p *player) Cards() []DemoCard      { return []DemoCard{{"wang", "王芳"}, {"li", "李敏"}} }
-func (p *player) Remove() error          { return p.note("remove") }
-func (p *player) Unplug() error          { return p.note("unplug") }
-func (p *player) Replug() error          { return p.note("replug") }
+func (p *player) Cards() []DemoCard {
+	return []DemoCard{{ID: "wang", Label: "王芳"}, {ID: "li", Label: "李敏"}}
+}
+func (p *player) Remove() error { return p.note("remove") }
+func (p *player) Unplug() error { return p.note("unplug") }
+func (p *player) Replug() error { return p.note("replug") }
 func (p *player) SetCentre(up bool) error {
 	return p.note(map[bool]string{true: "up", false: "down"}[up])
 }

@@ -21,6 +21,8 @@ const maxDemoBody = 4 << 10
 type DemoCard struct {
 	ID    string `json:"id"`
 	Label string `json:"label"` // whose it is, in words
+	// Number is the invented holder's identity number, for forms that ask for it; empty: none is shown.
+	Number string `json:"number,omitempty"`
 }
 
 // DemoControls are the hands that a demo needs at the counter. Methods may be called from any goroutine; their errors

@@ -190,7 +190,7 @@ func (f *till) tell(name string, data any) {
 
 // Cards, Insert and the rest are the demo's controls, and the hands of the tests.
 func (f *till) Cards() []DemoCard {
-	return []DemoCard{{"wang", "王芳（患者）"}, {"chen", "陈晨（女儿）"}, {"stranger", "赵强（外人）"}}
+	return []DemoCard{{ID: "wang", Label: "王芳（患者）"}, {ID: "chen", Label: "陈晨（女儿）"}, {ID: "stranger", Label: "赵强（外人）"}}
 }
 
 func (f *till) Insert(id string) error {

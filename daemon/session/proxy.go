@@ -87,7 +87,7 @@ func (s *Session) checkAgent(p parsedSale, terminal string) error {
 	number, _ := settle.ParseIDNumber(status.Credential.IDNumber)
 	sameName := settle.FoldName(status.Credential.Name) == settle.FoldName(p.proxy.Agent.Name)
 	if number.Reveal() != p.agent.Reveal() || !sameName {
-		return settle.Refused(settle.EProxyDocs).With("differs", "agent")
+		return settle.Refused(settle.EProxyDocs).In(settle.CaseAgentDiffers).With("differs", "agent")
 	}
 	return nil
 }

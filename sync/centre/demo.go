@@ -31,6 +31,7 @@ type Family struct {
 	Spouse   Member // gives to the patient, second
 	Child    Member // resident-insured, no account; the patient gives to him
 	Stranger Member // somebody else with a card of his own
+	Agent    Member // a neighbour who buys for the patient (代购); the centre does not know her, her identity card does
 	today    settle.Date
 }
 
@@ -56,11 +57,12 @@ func DemoFamily(today settle.Date) Family {
 		Spouse:   member("贺长风", "43010219760125101", "1", settle.InsuranceEmployee, "03", 50000),
 		Child:    member("贺小满", "43010220170521203", "1", settle.InsuranceResident, "04", 0),
 		Stranger: member("陆望川", "43010319850808501", "1", settle.InsuranceEmployee, "05", 20000),
+		Agent:    member("沈知白", "43010419900615602", "2", "", "06", 0),
 		today:    today,
 	}
 }
 
-// Members lists everybody.
+// Members lists everybody whom the centre knows.
 func (f Family) Members() []Member {
 	return []Member{f.Patient, f.Daughter, f.Spouse, f.Child, f.Stranger}
 }

@@ -43,7 +43,7 @@ export function draw() {
   const unplugged = r?.state === "down";
   const inside = r && ["present", "fault", "reading"].includes(r.state) ? inserted : "";
   put(panel, h("span", { class: "demo-tag" }, t("demo")),
-    state.cards.map((c) => button(`demo-${c.id}`, c.label, () => act("insert", { id: c.id }), c.id === inside ? "pressed" : "")),
+    state.cards.map((c) => button(`demo-${c.id}`, c.label, () => act("insert", { id: c.id }), c.id === inside ? "pressed" : "", c.number)),
     h("span", { class: "grow" }),
     button("demo-remove", t("demoRemove"), () => act("remove")),
     unplugged ? button("demo-replug", t("demoReplug"), () => act("replug")) : button("demo-unplug", t("demoUnplug"), () => act("unplug")),
@@ -51,7 +51,7 @@ export function draw() {
     problem && box(problem));
 }
 
-const button = (id, label, act, extra = "") => h("button", { type: "button", id, class: `demo-button ${extra}`, onclick: act }, label);
+const button = (id, label, act, extra = "", title = "") => h("button", { type: "button", id, class: `demo-button ${extra}`, title, onclick: act }, label);
 
 async function centre(up) {
   if (await act("centre", { up })) change(() => { state.silenced = !up; });
