@@ -244,6 +244,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start("watch", d.watch)
 	start("retention", d.retain)
 	start("keys", d.changeKeys)
+	start("chain", d.watchChain)
 	d.log.Info("serving", "api", d.URL(), "metrics", d.MetricsURL(), "region", d.o.Config.Region, "version", d.o.Version)
 	if d.o.OnServing != nil {
 		d.o.OnServing()

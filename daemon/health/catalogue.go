@@ -157,11 +157,11 @@ var Kinds = map[Code]Kind{
 		Remedy:   Words{"停用本机，不要改动文件，保留现场并联系技术支持；可从备份恢复。", "Stop using this machine, leave the files as they are and call support; a backup can be restored."},
 	},
 	StoreBroken: {
-		Severity: Blocking,
-		Title:    Words{"账本写入失败，不能结算", "The ledger cannot be written; nothing can be settled"},
-		Text:     Words{"最近一次写入失败。", "The last write failed."},
-		Cause:    Words{"磁盘损坏、只读，或权限被改动。", "A damaged or read-only disk, or changed permissions."},
-		Remedy:   Words{"运行 gongjid check 查明原因，修好后自动恢复。", "Run gongjid check to find out; it recovers by itself once repaired."},
+		Severity: Blocking, DependsOn: []Code{ChainBroken},
+		Title:  Words{"账本写入失败，不能结算", "The ledger cannot be written; nothing can be settled"},
+		Text:   Words{"最近一次写入失败。", "The last write failed."},
+		Cause:  Words{"磁盘损坏、只读，或权限被改动。", "A damaged or read-only disk, or changed permissions."},
+		Remedy: Words{"运行 gongjid check 查明原因，修好后自动恢复。", "Run gongjid check to find out; it recovers by itself once repaired."},
 	},
 	TokensBroken: {
 		Severity: Blocking,

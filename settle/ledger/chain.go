@@ -102,20 +102,25 @@ type head struct {
 
 // encode is the head as it is stored: number, hash, and a keyed hash over both, so that nobody without the key can cut
 // records off the end.
-func (h head) encode(v *vault) []byte {
+func (h head) encode(v *vault) []byte { return h.under(v, kindChain) }
+
+// under is the head under a keyed hash of a kind: what one place holds cannot be put into another.
+func (h head) under(v *vault, kind string) []byte {
 	data := binary.BigEndian.AppendUint64(make([]byte, 0, 8+2*sha256.Size), uint64(h.seq))
 	data = append(data, h.hash[:]...)
-	return append(data, v.mac(kindChain, string(data))...)
+	return append(data, v.mac(kind, string(data))...)
 }
 
 var errHeadBroken = errors.New("the head of the hash chain was changed")
 
-func decodeHead(v *vault, data []byte) (h head, err error) {
+func decodeHead(v *vault, data []byte) (h head, err error) { return headUnder(v, kindChain, data) }
+
+func headUnder(v *vault, kind string, data []byte) (h head, err error) {
 	const body = 8 + sha256.Size
 	if len(data) == 0 {
 		return head{}, nil
 	}
-	if len(data) != body+sha256.Size || !hmac.Equal(v.mac(kindChain, string(data[:body])), data[body:]) {
+	if len(data) != body+sha256.Size || !hmac.Equal(v.mac(kind, string(data[:body])), data[body:]) {
 		return head{}, errHeadBroken
 	}
 	h.seq = int64(binary.BigEndian.Uint64(data))

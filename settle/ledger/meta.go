@@ -18,6 +18,8 @@ const (
 	metaPulled   = "last_pull"     // ms, centre time of the last full or delta pull
 	metaSnapshot = "last_snapshot" // ms, newest centre time of any snapshot
 	metaVerified = "verified"      // ms
+	metaChecked  = "verified_head" // as far as the chain was verified, under a keyed hash
+	metaBroken   = "chain_broken"  // number of the record at which a verification failed
 	metaIndexed  = "indexed"       // every settlement up to this id is in the index of the records
 )
 

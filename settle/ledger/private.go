@@ -30,6 +30,7 @@ const (
 	kindGiver   = "giver"   // index: binding
 	kindHash    = "hash"    // seal: a card's hash, where it is only kept
 	kindChain   = "chain"   // index: head of the chain
+	kindChecked = "checked" // index: as far as the chain was verified
 	kindAttest  = "attest"  // index: signature under data that leaves the house
 	kindCheck   = "check"   // index: proves that a database belongs to a key
 )

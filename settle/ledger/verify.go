@@ -70,12 +70,7 @@ func (l *Ledger) Verify(ctx context.Context, progress func(done, total int)) (re
 	if err != nil || !report.OK() {
 		return report, err
 	}
-	now := l.options.Clock()
-	if err := l.write(ctx, func(t *tx) error { return t.setMeta(metaVerified, millis(now)) }); err != nil {
-		return report, err
-	}
-	setInstant(l.metrics.verifiedAt, millis(now))
-	return report, nil
+	return report, l.noteVerified(ctx, nil)
 }
 
 // VerifyDir verifies a data directory without opening it for work: it writes nothing, and a daemon may be running on
@@ -101,19 +96,17 @@ func verifyDir(ctx context.Context, dir string, progress func(done, total int)) 
 // verifier is a verification on its way.
 type verifier struct {
 	*tx
-	report VerifyReport
-	end    head
-	total  int
+	report  VerifyReport
+	end     head
+	total   int
+	at      head // as far as it has come
+	trusted bool // the hash there is known
 }
 
 func verify(ctx context.Context, t *tx, progress func(done, total int)) (VerifyReport, error) {
-	v := &verifier{tx: t}
-	var err error
-	if v.end, err = t.loadHead(); err != nil {
-		if !errors.Is(err, errHeadBroken) {
-			return v.report, err
-		}
-		v.found(FoundChanged, 7, 0, "head of the chain", "its keyed hash does not fit")
+	v := &verifier{tx: t, trusted: true}
+	if err := v.loadEnd(); err != nil {
+		return v.report, err
 	}
 	if err := t.get("SELECT COUNT(*) FROM chain", nil, &v.total); err != nil {
 		return v.report, err
@@ -144,38 +137,60 @@ type link struct {
 
 func (l *link) where() string { return l.kind + " " + l.ref }
 
+// loadEnd reads where the chain ends now.
+func (v *verifier) loadEnd() (err error) {
+	if v.end, err = v.loadHead(); errors.Is(err, errHeadBroken) {
+		v.found(FoundChanged, 7, 0, "head of the chain", "its keyed hash does not fit")
+		return nil
+	}
+	return err
+}
+
 // walk follows the chain from its first record.
 func (v *verifier) walk(ctx context.Context, progress func(done, total int)) error {
-	at, trusted := head{}, true
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		page, err := v.page(at.seq)
+		n, err := v.stretch(verifyPage)
 		if err != nil {
 			return err
 		}
-		if len(page) == 0 {
-			break
-		}
-		for i := range page {
-			if at, trusted, err = v.step(&page[i], at, trusted); err != nil {
-				return err
-			}
+		if n == 0 {
+			v.arrive()
+			return nil
 		}
 		progress(v.report.Records, v.total)
 	}
+}
+
+// stretch checks the next records, at most so many, and says how many there were.
+func (v *verifier) stretch(most int) (int, error) {
+	page, err := v.page(v.at.seq, most)
+	if err != nil {
+		return 0, err
+	}
+	for i := range page {
+		if v.at, v.trusted, err = v.step(&page[i], v.at, v.trusted); err != nil {
+			return 0, err
+		}
+	}
+	return len(page), nil
+}
+
+// arrive holds the last record against where the chain should end.
+func (v *verifier) arrive() {
+	at := v.at
 	for seq := at.seq + 1; seq <= v.end.seq && seq <= at.seq+findingLimit; seq++ {
 		v.found(FoundRemoved, 7, seq, fmt.Sprintf("chain record %d", seq), "was cut off the end of the chain")
 	}
 	if at.seq == v.end.seq && at.hash != v.end.hash && v.report.OK() {
 		v.found(FoundChanged, 7, at.seq, "head of the chain", "does not fit the last record")
 	}
-	return nil
 }
 
-func (v *verifier) page(after int64) (page []link, err error) {
-	err = v.each("SELECT seq, kind, ref, doc, hash FROM chain WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, verifyPage},
+func (v *verifier) page(after int64, most int) (page []link, err error) {
+	err = v.each("SELECT seq, kind, ref, doc, hash FROM chain WHERE seq > ? ORDER BY seq LIMIT ?", []any{after, most},
 		func(scan func(dest ...any) error) error {
 			var l link
 			err := scan(&l.seq, &l.kind, &l.ref, &l.doc, &l.hash)

@@ -272,7 +272,9 @@ func (w *writer) do(requests []*request) {
 	if err := w.transact(b, l); err != nil {
 		w.abandon()
 		err = storeError(err)
-		w.fault.Store(&writeFault{err: err, final: isDamage(err)})
+		if f := w.fault.Load(); f == nil || !f.final { // what is final stays, also once it has refused somebody
+			w.fault.Store(&writeFault{err: err, final: isDamage(err)})
+		}
 		w.ledger.log.Error("write transaction failed", "requests", len(l.live), "error", err.Error())
 		for i := range l.results {
 			// A request that its own rule refused keeps its refusal; whatever else was in the batch is not on disk.
@@ -365,7 +367,9 @@ func (w *writer) commit(t *tx, done int) error {
 	if t.batch.vault != t.batch.was {
 		w.ledger.keys.Store(t.batch.vault)
 	}
-	w.fault.Store(nil)
+	if f := w.fault.Load(); f != nil && !f.final {
+		w.fault.CompareAndSwap(f, nil)
+	}
 	w.commits.Add(1)
 	w.ledger.metrics.observeBatch(done)
 	if w.sinceSave.Add(int64(done)) >= checkpointAfter {
