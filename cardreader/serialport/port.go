@@ -39,7 +39,8 @@ var (
 
 // Timings.
 const (
-	// step is the time-out given to the driver: how soon a blocked Read sees cancellation and Close.
+	// step is the time-out given to the driver: how soon a Read that is blocked in it sees cancellation and Close. On Linux a
+	// Read asks the driver only when there is something to read.
 	step = 100 * time.Millisecond
 	// earlyReads empty reads, each well before the step, mean a line that is gone. One alone may be a signal or a driver's quirk.
 	earlyReads = 5
@@ -140,6 +141,12 @@ func (p *Port) Read(ctx context.Context, b []byte, deadline time.Time) (int, err
 		if err := p.usable(ctx); err != nil {
 			return 0, err
 		}
+		if ready, err := p.lock.ready(ctx, deadline); err != nil {
+			return 0, err
+		} else if !ready {
+			p.early = 0
+			return 0, ErrTimeout
+		}
 		began := time.Now()
 		n, err := p.driver.Read(b)
 		if n > 0 {
@@ -223,6 +230,7 @@ func (p *Port) Close() error {
 	var err error
 	p.once.Do(func() {
 		close(p.closed)
+		p.lock.wake()
 		done := make(chan error, 1)
 		go func() {
 			_ = p.driver.Flush() // or the driver would wait for bytes nobody takes

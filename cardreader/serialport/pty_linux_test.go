@@ -189,3 +189,44 @@ func TestFlushDropsWhatWaits(t *testing.T) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 }
+
+// TestWaitingEnds: a wait for bytes that never come ends at once where it is cancelled or the port is closed, and bytes that
+// are there already are read though the deadline has passed.
+func TestWaitingEnds(t *testing.T) {
+	master, path := terminal(t)
+	p := open(t, path)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	read := func(ctx context.Context) {
+		_, err := p.Read(ctx, make([]byte, 8), time.Now().Add(time.Minute))
+		ended <- err
+	}
+	go read(ctx)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := master.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 8)
+	if n, err := p.Read(t.Context(), b, time.Now().Add(time.Minute)); n != 1 || err != nil {
+		t.Errorf("after a cancelled read: %d, %v", n, err)
+	}
+	if _, err := master.Write([]byte("yz")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := p.Read(t.Context(), b[:1], time.Now().Add(time.Minute)); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := p.Read(t.Context(), b, time.Now().Add(-time.Second)); n != 1 || err != nil || b[0] != 'z' {
+		t.Errorf("what was there already: %d, %v", n, err)
+	}
+	go read(t.Context())
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, serialport.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}

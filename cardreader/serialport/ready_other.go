@@ -1,0 +1,14 @@
+//go:build !linux
+
+package serialport
+
+import (
+	"context"
+	"time"
+)
+
+// ready leaves the waiting to the driver's own steps.
+func (lineLock) ready(context.Context, time.Time) (bool, error) { return true, nil }
+
+// wake has nobody to wake.
+func (lineLock) wake() {}
