@@ -59,6 +59,7 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			daemon.UseMemory()
 			return s.around(c.Data, func() error {
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

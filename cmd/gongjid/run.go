@@ -65,6 +65,7 @@ func logTo(file string) io.Writer {
 func serve(ctx context.Context, c *config.Config, log *slog.Logger, s supervisor) error {
 	options := daemonOptions(c, log)
 	options.OnServing = s.serving
+	daemon.UseMemory()
 	d, err := daemon.New(ctx, options)
 	if err != nil {
 		return err
