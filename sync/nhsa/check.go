@@ -3,9 +3,9 @@ package nhsa
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -24,11 +24,6 @@ import (
 //
 // so that a message and its checks are one table.
 
-var (
-	codeText = regexp.MustCompile(`^[0-9A-Za-z]+$`)
-	areaText = regexp.MustCompile(`^\d{6}$`)
-)
-
 // faults collects everything that is wrong with a message, each with its place and never with its value.
 type faults []settle.FieldFault
 
@@ -44,8 +39,67 @@ func (f faults) err() error {
 	return &settle.Error{Code: settle.BadRequest, Fields: f}
 }
 
-// check walks a message by its tags.
-func (f *faults) check(place string, value reflect.Value) {
+// table is how a struct is checked: its members with a line of the interface's tables, and those to look into. It is read from
+// the tags once for each type.
+type table []column
+
+type column struct {
+	index int
+	name  string // of the member in JSON; empty: the member's own members stand beside it
+	rule  *rule  // nil: look into it
+}
+
+// rule is a line of the interface's tables.
+type rule struct {
+	kind      byte // C, N, I, D, S as in the tag, T for DT
+	size      string
+	most      int // characters, or digits
+	scale     int // of them after the point
+	mandatory bool
+	code      bool
+}
+
+var tables sync.Map // reflect.Type → table
+
+func tableOf(t reflect.Type) table {
+	if known, ok := tables.Load(t); ok {
+		return known.(table)
+	}
+	var columns table
+	for i := range t.NumField() {
+		member := t.Field(i)
+		if !member.IsExported() {
+			continue
+		}
+		name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
+		if name == "-" {
+			name = strings.ToLower(member.Name)
+		}
+		c := column{index: i, name: name}
+		if text, tagged := member.Tag.Lookup("wire"); tagged {
+			c.rule = parseRule(text)
+		}
+		columns = append(columns, c)
+	}
+	tables.Store(t, columns)
+	return columns
+}
+
+func parseRule(text string) *rule {
+	first, flags, _ := strings.Cut(text, ",")
+	r := &rule{kind: first[0], size: first[1:], mandatory: strings.Contains(flags, "M"), code: strings.Contains(flags, "d")}
+	if first == "DT" {
+		r.kind = 'T'
+		return r
+	}
+	all, after, _ := strings.Cut(r.size, ".")
+	r.most, _ = strconv.Atoi(all)
+	r.scale, _ = strconv.Atoi(after)
+	return r
+}
+
+// check walks a message by its tags. place says where a value stands; it is only asked where something is wrong.
+func (f *faults) check(place func() string, value reflect.Value) {
 	switch value.Kind() {
 	case reflect.Pointer:
 		if !value.IsNil() {
@@ -56,100 +110,147 @@ func (f *faults) check(place string, value reflect.Value) {
 			return
 		}
 		for i := range value.Len() {
-			f.check(fmt.Sprintf("%s[%d]", place, i), value.Index(i))
+			f.check(func() string { return fmt.Sprintf("%s[%d]", place(), i) }, value.Index(i))
 		}
 	case reflect.Struct:
-		for i := range value.NumField() {
-			member := value.Type().Field(i)
-			if !member.IsExported() {
-				continue
-			}
-			name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
-			if name == "-" {
-				name = strings.ToLower(member.Name)
-			}
-			inner := place
-			if name != "" {
-				inner = strings.TrimPrefix(place+"."+name, ".")
-			}
-			if rule, tagged := member.Tag.Lookup("wire"); tagged {
-				f.member(inner, rule, value.Field(i))
-			} else {
-				f.check(inner, value.Field(i))
+		for _, c := range tableOf(value.Type()) {
+			if c.rule == nil {
+				f.check(func() string { return c.within(place) }, value.Field(c.index))
+			} else if fault := c.rule.fault(value.Field(c.index)); fault != "" {
+				f.add(c.within(place), fault)
 			}
 		}
 	}
 }
 
-func (f *faults) member(place, rule string, value reflect.Value) {
-	parts := strings.Split(rule, ",")
-	kind, size := parts[0][:1], parts[0][1:]
-	mandatory := strings.Contains(rule, ",M")
-	if parts[0] == "DT" {
-		if mandatory && time.Time(value.Interface().(Stamp)).IsZero() {
-			f.add(place, "is mandatory")
-		}
-		return
+// within is the place of a member.
+func (c *column) within(place func() string) string {
+	if c.name == "" {
+		return place()
 	}
-	if day, is := value.Interface().(settle.Date); is {
-		if mandatory && day == 0 {
-			f.add(place, "is mandatory")
-		}
-		return
+	return strings.TrimPrefix(place()+"."+c.name, ".")
+}
+
+// text holds one text against a line of the tables, where it is no member of a message.
+func (f *faults) text(place, line, value string) {
+	if fault := parseRule(line).fault(reflect.ValueOf(value)); fault != "" {
+		f.add(place, fault)
 	}
-	if value.Kind() == reflect.Int {
-		if most, _ := strconv.Atoi(size); value.Int() < 0 || len(strconv.FormatInt(value.Int(), 10)) > most {
-			f.add(place, "must be a count of at most "+size+" digits")
+}
+
+var (
+	stampType = reflect.TypeFor[Stamp]()
+	dateType  = reflect.TypeFor[settle.Date]()
+	centsType = reflect.TypeFor[Amount]()
+)
+
+const isMandatory = "is mandatory"
+
+// fault says what is wrong with a value; empty: nothing.
+func (r *rule) fault(value reflect.Value) string {
+	switch t := value.Type(); {
+	case t == stampType:
+		if r.mandatory && time.Time(value.Interface().(Stamp)).IsZero() {
+			return isMandatory
 		}
-		return
-	}
-	if amount, is := value.Interface().(Amount); is {
-		f.digits(place, size, strings.TrimLeft(settle.Fen(amount).String(), "-"))
-		return
+		return ""
+	case t == dateType:
+		if r.mandatory && value.IsZero() {
+			return isMandatory
+		}
+		return ""
+	case t == centsType:
+		return r.amount(value.Int())
+	case value.Kind() == reflect.Int:
+		if n := value.Int(); n < 0 || len(strconv.FormatInt(n, 10)) > r.most {
+			return "must be a count of at most " + r.size + " digits"
+		}
+		return ""
 	}
 	text := value.String()
+	if text == "" {
+		if r.mandatory {
+			return isMandatory
+		}
+		return ""
+	}
+	return r.content(text)
+}
+
+// content holds a text that is there against the line.
+func (r *rule) content(text string) string {
 	switch {
-	case text == "":
-		if mandatory {
-			f.add(place, "is mandatory")
-		}
 	case !utf8.ValidString(text):
-		f.add(place, "is not valid UTF-8")
-	case kind == "N":
-		f.digits(place, size, strings.TrimLeft(text, "-"))
-	case kind == "S":
-		if strconv.Itoa(utf8.RuneCountInString(text)) != size {
-			f.add(place, "must have exactly "+size+" characters")
+		return "is not valid UTF-8"
+	case r.kind == 'N':
+		return r.digits(strings.TrimLeft(text, "-"))
+	case r.kind == 'S':
+		if utf8.RuneCountInString(text) != r.most {
+			return "must have exactly " + r.size + " characters"
 		}
-	default:
-		if max, _ := strconv.Atoi(size); utf8.RuneCountInString(text) > max {
-			f.add(place, "is longer than "+size+" characters")
+	case len(text) > r.most && utf8.RuneCountInString(text) > r.most:
+		return "is longer than " + r.size + " characters"
+	}
+	if r.code && !isCode(text) {
+		return "must be a code of digits and letters"
+	}
+	return ""
+}
+
+// isCode reports whether a text is digits and letters.
+func isCode(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
 		}
 	}
-	if strings.Contains(rule, ",d") && text != "" && !codeText.MatchString(text) {
-		f.add(place, "must be a code of digits and letters")
+	return true
+}
+
+// isArea reports whether a text is an administrative division: six digits.
+func isArea(text string) bool { return len(text) == 6 && isDigits(text) }
+
+func isDigits(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < '0' || c > '9' {
+			return false
+		}
 	}
+	return true
+}
+
+// amount holds fen against the line without writing them out.
+func (r *rule) amount(fen int64) string {
+	if fen < 0 {
+		fen = -fen
+	}
+	if yuan := fen / 100; yuan > 0 && len(strconv.FormatInt(yuan, 10)) > r.most-r.scale {
+		return r.tooLong()
+	}
+	return ""
+}
+
+func (r *rule) tooLong() string {
+	all, after, _ := strings.Cut(r.size, ".")
+	return "has more digits than N" + all + "," + after
 }
 
 // digits checks a number without sign against N<all>.<after the point>.
-func (f *faults) digits(place, size, text string) {
-	if !wireNumber.MatchString(text) {
-		f.add(place, "must be a plain number")
-		return
+func (r *rule) digits(text string) string {
+	if !isNumber(text) {
+		return "must be a plain number"
 	}
-	all, after, _ := strings.Cut(size, ".")
 	whole, fraction, _ := strings.Cut(text, ".")
-	most, _ := strconv.Atoi(all)
-	scale, _ := strconv.Atoi(after)
-	if len(fraction) > scale || len(strings.TrimLeft(whole, "0")) > most-scale {
-		f.add(place, "has more digits than N"+all+","+after)
+	if len(fraction) > r.scale || len(strings.TrimLeft(whole, "0")) > r.most-r.scale {
+		return r.tooLong()
 	}
+	return ""
 }
 
 // checkMessage checks a whole input and the message's own rules.
 func checkMessage(input any, own ...func(*faults)) error {
 	var found faults
-	found.check("", reflect.ValueOf(input))
+	found.check(func() string { return "" }, reflect.ValueOf(input))
 	for _, rule := range own {
 		rule(&found)
 	}

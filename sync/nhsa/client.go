@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
 
@@ -157,14 +156,12 @@ func (o *Options) check() error {
 		return errors.New("the counter of message ids is missing")
 	}
 	var found faults
-	found.member("venue.code", "S12,M,d", reflectText(o.Venue.Code))
-	found.member("venue.name", "C200,M", reflectText(o.Venue.Name))
-	found.member("venue.area", "S6,M,d", reflectText(o.Venue.Area))
-	found.member("recer_sys_code", "C10,M", reflectText(o.Receiver))
+	found.text("venue.code", "S12,M,d", o.Venue.Code)
+	found.text("venue.name", "C200,M", o.Venue.Name)
+	found.text("venue.area", "S6,M,d", o.Venue.Area)
+	found.text("recer_sys_code", "C10,M", o.Receiver)
 	return found.err()
 }
-
-func reflectText(text string) reflect.Value { return reflect.ValueOf(text) }
 
 func (o *Options) plainAllowed(host string) bool {
 	if ip := net.ParseIP(host); host == "localhost" || (ip != nil && ip.IsLoopback()) {

@@ -44,10 +44,10 @@ const maxInput = 40000
 // mandatory.
 func (r *Request) Check(hasPerson bool) error {
 	return checkMessage(r, func(f *faults) {
-		if hasPerson && !areaText.MatchString(r.InsuredArea) {
+		if hasPerson && !isArea(r.InsuredArea) {
 			f.add("insuplc_admdvs", "is mandatory where the input has a psn_no, six digits")
 		}
-		if !areaText.MatchString(r.VenueArea) {
+		if !isArea(r.VenueArea) {
 			f.add("mdtrtarea_admvs", "must be six digits")
 		}
 		most := maxInput
@@ -85,6 +85,8 @@ type Answer struct {
 	CentreTime time.Time
 	Output     json.RawMessage
 	EncType    string // SM4 where the output is ciphertext
+
+	nodes *fields // of Output, once it was read
 }
 
 // The infcodes that say something for certain.
@@ -134,11 +136,23 @@ func DecodeAnswer(data []byte) (*Answer, error) {
 	return answer, nil
 }
 
+// output is Output by its members. An answer is read by one goroutine.
+func (a *Answer) output() (*fields, error) {
+	if a.nodes == nil {
+		f, err := readFields(a.Output)
+		if err != nil {
+			return nil, errors.New("the answer has no output")
+		}
+		a.nodes = f
+	}
+	return a.nodes, nil
+}
+
 // node is one member of the output.
 func (a *Answer) node(name string) (json.RawMessage, error) {
-	f, err := readFields(a.Output)
+	f, err := a.output()
 	if err != nil {
-		return nil, errors.New("the answer has no output")
+		return nil, err
 	}
 	value, _ := f.find(name)
 	if value == nil {

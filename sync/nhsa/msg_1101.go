@@ -98,7 +98,7 @@ func (p *PersonInfo) insurance(a *Answer) error {
 		}
 		status := insuredStatus(f.text("psn_insu_stas"))
 		insurance, area, balance := f.text("insutype"), f.text("insuplc_admdvs", "insuplc_admvs"), f.amount("balc")
-		if insurance == "" || !areaText.MatchString(area) {
+		if insurance == "" || !isArea(area) {
 			f.fail("insuinfo", errors.New("insutype and insuplc_admdvs are needed"))
 		}
 		if f.fault != nil {

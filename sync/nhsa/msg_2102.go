@@ -302,7 +302,7 @@ func wireFlag(yes bool) string {
 // wirePrice reads a unit price as it stands on the wire. A JSON number has no trailing zeros, so 168.00 yuan arrive as
 // 168, which settle.ParsePrice rightly refuses from a till.
 func wirePrice(n Number) (decimal.Decimal, error) {
-	if !wireNumber.MatchString(string(n)) {
+	if !isNumber(string(n)) {
 		return decimal.Zero, errAmount
 	}
 	price, err := decimal.NewFromString(string(n))

@@ -17,9 +17,9 @@ func (a *Answer) one(name string) (*fields, error) {
 
 // rows is a node of the output that is a list; a node that is missing is an error, an empty one is no rows.
 func (a *Answer) rows(name string) ([]*fields, error) {
-	f, err := readFields(a.Output)
+	f, err := a.output()
 	if err != nil {
-		return nil, errors.New("the answer has no output")
+		return nil, err
 	}
 	node, told := f.values[name]
 	if !told {

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/shopspring/decimal"
+	"unicode/utf8"
 
 	"gongji/settle"
 )
@@ -22,8 +20,14 @@ type Amount settle.Fen
 // MarshalJSON writes 12.50.
 func (a Amount) MarshalJSON() ([]byte, error) { return []byte(settle.Fen(a).String()), nil }
 
-// wireNumber is every number a centre may write. There is no exponent in it: decimal would take one of a billion digits.
-var wireNumber = regexp.MustCompile(`^-?\d{1,14}(\.\d{1,8})?$`)
+// isNumber accepts every number a centre may write. There is no exponent in it: decimal would take one of a billion digits.
+func isNumber(text string) bool {
+	whole, fraction, point := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	if len(whole) < 1 || len(whole) > 14 || !isDigits(whole) {
+		return false
+	}
+	return !point || len(fraction) >= 1 && len(fraction) <= 8 && isDigits(fraction)
+}
 
 var errAmount = errors.New("amount is not a plain number of yuan with at most two decimals that count")
 
@@ -37,19 +41,33 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 		*a = 0
 		return nil
 	}
-	if !wireNumber.MatchString(text) {
+	if !isNumber(text) {
 		return errAmount
 	}
-	value, err := decimal.NewFromString(text)
-	if err != nil {
+	fen, ok := fenOf(text)
+	if !ok {
 		return errAmount
 	}
-	fen := value.Shift(2)
-	if !fen.IsInteger() {
-		return errAmount
-	}
-	*a = Amount(fen.IntPart())
+	*a = Amount(fen)
 	return nil
+}
+
+// fenOf reads a plain number of yuan; ok is false where a third decimal counts.
+func fenOf(text string) (fen int64, ok bool) {
+	text, negative := strings.CutPrefix(text, "-")
+	whole, fraction, _ := strings.Cut(text, ".")
+	if fraction = strings.TrimRight(fraction, "0"); len(fraction) > 2 {
+		return 0, false
+	}
+	for _, digits := range []string{whole, fraction, "00"[len(fraction):]} {
+		for i := range len(digits) {
+			fen = fen*10 + int64(digits[i]-'0') // 14 digits and two decimals fit
+		}
+	}
+	if negative {
+		fen = -fen
+	}
+	return fen, true
 }
 
 // Number is a price, quantity or ratio as its decimal text. It is written as a JSON number and read from all four forms.
@@ -60,15 +78,30 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	if n == "" {
 		return []byte("null"), nil
 	}
-	if !wireNumber.MatchString(string(n)) {
+	if !isNumber(string(n)) {
 		return nil, errors.New("number has a form that does not go on the wire")
 	}
-	// A JSON number may not begin with a second zero.
-	value, err := decimal.NewFromString(string(n))
-	if err != nil {
-		return nil, err
+	return []byte(plainNumber(string(n))), nil
+}
+
+// plainNumber is a number as JSON has it: without leading zeros, which it does not allow, and without trailing ones.
+func plainNumber(text string) string {
+	text, negative := strings.CutPrefix(text, "-")
+	whole, fraction, _ := strings.Cut(text, ".")
+	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+	switch {
+	case whole == "" && fraction == "":
+		return "0"
+	case whole == "":
+		whole = "0"
 	}
-	return []byte(value.String()), nil
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	if negative {
+		return "-" + whole
+	}
+	return whole
 }
 
 // UnmarshalJSON reads a number, a string, "" or null.
@@ -77,7 +110,7 @@ func (n *Number) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if text != "" && !wireNumber.MatchString(text) {
+	if text != "" && !isNumber(text) {
 		return errors.New("not a plain number")
 	}
 	*n = Number(text)
@@ -94,7 +127,7 @@ func (s Stamp) MarshalJSON() ([]byte, error) {
 	if time.Time(s).IsZero() {
 		return []byte(`""`), nil
 	}
-	return json.Marshal(time.Time(s).In(settle.Beijing).Format(stampLayout))
+	return time.Time(s).In(settle.Beijing).AppendFormat(nil, `"`+stampLayout+`"`), nil
 }
 
 // UnmarshalJSON reads a stamp; "" and null are the zero time.
@@ -112,7 +145,7 @@ func (s *Stamp) UnmarshalJSON(data []byte) error {
 // parseStamp reads the forms of times that centres write: the national one, with milliseconds, the 17 and 14 digits of
 // the envelope, and a date alone.
 func parseStamp(text string) (time.Time, error) {
-	if compactTime.MatchString(text) {
+	if (len(text) == 14 || len(text) == 17) && isDigits(text) {
 		if len(text) == 17 { // Go's layouts want a point before a fraction
 			text = text[:14] + "." + text[14:]
 		}
@@ -130,10 +163,7 @@ func parseStamp(text string) (time.Time, error) {
 	return time.Time{}, errStamp
 }
 
-var (
-	compactTime = regexp.MustCompile(`^\d{14}(\d{3})?$`)
-	errStamp    = errors.New("time is not written as yyyy-MM-dd HH:mm:ss")
-)
+var errStamp = errors.New("time is not written as yyyy-MM-dd HH:mm:ss")
 
 // scalar is the text of a JSON string, number or boolean, and "" of null.
 func scalar(data []byte) (string, error) {
@@ -141,6 +171,8 @@ func scalar(data []byte) (string, error) {
 	switch {
 	case len(data) == 0 || bytes.Equal(data, []byte("null")):
 		return "", nil
+	case data[0] == '"' && bytes.IndexByte(data, '\\') < 0 && utf8.Valid(data) && len(data) >= 2 && data[len(data)-1] == '"' && bytes.IndexByte(data[1:len(data)-1], '"') < 0:
+		return string(bytes.TrimSpace(data[1 : len(data)-1])), nil // as most texts are: nothing to unescape
 	case data[0] == '"':
 		var text string
 		if err := json.Unmarshal(data, &text); err != nil {
@@ -202,18 +234,20 @@ func readFields(data json.RawMessage) (*fields, error) {
 	if raw == nil {
 		return nil, errors.New("a node of the answer is missing")
 	}
-	lower := make(map[string]json.RawMessage, len(raw))
 	for name, value := range raw {
-		lower[strings.ToLower(name)] = value
+		if lower := strings.ToLower(name); lower != name {
+			delete(raw, name)
+			raw[lower] = value
+		}
 	}
-	return &fields{values: lower}, nil
+	return &fields{values: raw}, nil
 }
 
 // find is the value under the first of the names that is there and not empty.
 func (f *fields) find(names ...string) (json.RawMessage, string) {
 	for _, name := range names {
 		value, there := f.values[strings.ToLower(name)]
-		if text := strings.TrimSpace(string(value)); there && text != "null" && text != `""` {
+		if text := bytes.TrimSpace(value); there && string(text) != "null" && string(text) != `""` {
 			return value, name
 		}
 	}
