@@ -87,7 +87,7 @@ func (d *Daemon) openUpstream(context.Context) error {
 		Store: d.ledger, Client: client, SignIns: signIns, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
 		Prover:     d.up.reconciler,
 		Extensions: nhsa.Extensions{ExpectedSplit: c.Upstream.Has("expected_split"), Trace: c.Upstream.Has("trace")},
-		OnUpstream: d.up.note, AskAgain: askAgain, Uploads: d.uploads(),
+		OnUpstream: d.up.note, AskAgain: askAgain, Uploads: d.uploads(), GiveWay: d.ledger.GiveWay,
 	})
 	if err != nil {
 		return fmt.Errorf("upstream: %w", err)

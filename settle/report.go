@@ -1,6 +1,9 @@
 package settle
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // ReportKind is what a report tells the centre.
 type ReportKind string
@@ -89,6 +92,18 @@ type Dispatch struct {
 	AnsweredCentre time.Time
 	Visit          string // mdtrt_id that a clinic's message names, or that the answer to its 2201 gave
 	Batch          string // chrg_bchno that it names
+	Turn           *int   // how many messages of its report the sender knows of; nil: it does not say
+}
+
+// ErrMoved is the cause of an error where a report is not as its sender has read it: it has ended, is held for a person, or
+// another message of it has left.
+var ErrMoved = errors.New("the report has moved on since it was read")
+
+// DueReport is a report whose time has come.
+type DueReport struct {
+	Report  int64
+	Person  PersonID
+	Dossier *Dossier // nil: it could not be read
 }
 
 // DispatchResult ends a dispatch and moves its report, in one transaction.

@@ -16,6 +16,7 @@ import (
 // IDEMPOTENCY_CONFLICT (member field), CARD_REPORTED_LOST, STORE_FULL, STORE_BROKEN, and whatever Confirm returns. On an
 // error nothing was written but, for a card that is not the patient's, the incident.
 func (l *Ledger) Settle(ctx context.Context, order settle.SettleOrder) (result settle.Settlement, replayed bool, err error) {
+	defer l.counter.serve()()
 	began := time.Now()
 	err = l.write(ctx, func(t *tx) (err error) {
 		result, replayed, err = t.settle(&order)

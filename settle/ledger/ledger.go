@@ -135,6 +135,7 @@ type Ledger struct {
 	reads  *pool
 	writer *writer
 
+	counter   counter
 	bulk      *bulk
 	serials   serials
 	words     wordBook

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"gongji/settle"
@@ -67,47 +66,6 @@ func (t *tx) scanReport(scan func(dest ...any) error, more ...any) (r settle.Rep
 		&r.Fault, &r.Amount}, more...)...)
 	r.Person, r.CreatedAt, r.NextAt = t.vault().personID(pid), instant(created), instant(next)
 	return r, err
-}
-
-// deciding picks the requests that the centre has and has not decided about; they are asked about again now and then.
-const deciding = `(o.kind = 'binding' AND EXISTS (SELECT 1 FROM dispatch a WHERE a.report = o.id AND a.state = 'accepted'))`
-
-// atHead keeps the order within a person: only the oldest unfinished report of each. A request that waits for the
-// centre's decision holds nothing back; a report that is held for a person's decision (9223372036854775807, see restore.go)
-// holds those behind it.
-const atHead = ` r.done = 0 AND r.next <> 9223372036854775807 AND NOT EXISTS (SELECT 1 FROM report o WHERE o.person = r.person AND o.done = 0 AND o.id < r.id AND NOT ` + deciding + `)`
-
-// horizon is farther than any pause of the worker. A report that waits beyond it was written while the PC's clock was
-// ahead; holding it until then would hold everything behind it.
-const horizon = time.Hour
-
-// DueReports lists, oldest first and at most n, the oldest unfinished report of each person whose time has come. A
-// person whose oldest report waits has none in the list: order is kept per person.
-func (l *Ledger) DueReports(ctx context.Context, now time.Time, n int) (list []settle.Report, err error) {
-	err = l.read(ctx, func(t *tx) error {
-		return t.each("SELECT "+reportColumns+strings.Replace(reportTables, "report r", "report r INDEXED BY report_open_order", 1)+"WHERE"+atHead+" AND (r.next <= ? OR r.next > ?) ORDER BY r.id LIMIT ?",
-			[]any{millis(now), millis(now.Add(horizon)), n}, func(scan func(dest ...any) error) error {
-				report, err := t.scanReport(scan)
-				list = append(list, report)
-				return err
-			})
-	})
-	return list, err
-}
-
-// NextDue is when the next unfinished report may be tried; zero when there is none. A report beyond the horizon is due
-// already.
-func (l *Ledger) NextDue(ctx context.Context) (next time.Time, err error) {
-	err = l.read(ctx, func(t *tx) error {
-		var ms sql.NullInt64
-		err := t.get("SELECT MIN(r.next) FROM report r WHERE"+atHead, nil, &ms)
-		next = instant(ms.Int64)
-		if now := l.options.Clock(); next.After(now.Add(horizon)) {
-			next = now
-		}
-		return err
-	})
-	return next, err
 }
 
 // Dossier gathers what a report's next message needs; NOT_FOUND.
@@ -287,7 +245,8 @@ func (t *tx) journal(report int64) (list []settle.Dispatch, err error) {
 	return list, err
 }
 
-// BeginDispatch writes a message to the journal as sent. Only after it has returned may the message leave.
+// BeginDispatch writes a message to the journal as sent. Only after it has returned may the message leave. The error holds
+// settle.ErrMoved where the report has ended, is held, or has another message than the dossier knew.
 func (l *Ledger) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 	if d.MsgID == "" || d.Infno == "" {
 		return badField("msgid", "缺少报文编号。", "msgid and infno are required")
@@ -297,23 +256,40 @@ func (l *Ledger) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 		sent = l.options.Clock()
 	}
 	return l.writeLate(ctx, func(t *tx) error {
+		m, err := t.stillNext(&d)
+		if err != nil {
+			return err
+		}
 		newest, err := t.metaInt(metaSnapshot)
 		if err != nil {
 			return err
 		}
 		err = t.run(`INSERT INTO dispatch (msgid, report, infno, original, state, body, sent, ended, fault, centre, visit, batch, known, turn)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, ?, ?, ?, (SELECT COUNT(*) FROM dispatch WHERE report = ?))`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, ?, ?, ?, ?)`,
 			d.MsgID, d.Report, d.Infno, d.Original, settle.DispatchSent, l.vault().seal(KindBody, d.Body), millis(sent), newest+1,
-			d.Visit, d.Batch, millis(d.SentCentre), d.Report)
-		if err != nil {
-			return err
-		}
-		m, err := t.sentMessage(d.MsgID)
+			d.Visit, d.Batch, millis(d.SentCentre), m.turn)
 		if err != nil {
 			return err
 		}
 		return t.presume(&m)
 	})
+}
+
+// stillNext is the message's report, as long as nothing has come between: dossiers are read ahead, and meanwhile a person may
+// have ended the report or held it.
+func (t *tx) stillNext(d *settle.Dispatch) (m sentMessage, err error) {
+	var done bool
+	var next int64
+	m.report = d.Report
+	err = t.get("SELECT kind, done, next, (SELECT COUNT(*) FROM dispatch WHERE report = r.id) FROM report r WHERE id = ?", []any{d.Report},
+		&m.kind, &done, &next, &m.turn)
+	if err != nil {
+		return m, notFound(err)
+	}
+	if d.Turn != nil && (done || next == held || *d.Turn != m.turn) {
+		return m, settle.NewError(settle.StoreBroken, settle.ErrMoved)
+	}
+	return m, nil
 }
 
 // presume decides what a cancellation that is on its way, or was sent and not answered, means for the money it gives
@@ -369,6 +345,7 @@ type sentMessage struct {
 	state      settle.DispatchState
 	centre     int64 // the earliest centre time at which it can have been booked, or the time at which it was
 	kind       settle.ReportKind
+	turn       int // its place in the journal of its report; of one that is being begun only
 	settlement sql.NullInt64
 	request    sql.NullInt64
 }

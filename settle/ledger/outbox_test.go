@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -351,5 +353,45 @@ func TestAllowancesAreSpentFirst(t *testing.T) {
 	h.accept(h.due(), noon)
 	if s, err := h.Settlement(t.Context(), second.ID); err != nil || s.AtRisk != 0 {
 		t.Errorf("once booked %s are at risk, %v", s.AtRisk, err)
+	}
+}
+
+// TestDueDossiers: everything due is read at once, in order, except what is under way; and a message that was built from what
+// has changed since does not begin.
+func TestDueDossiers(t *testing.T) {
+	h := newHouse(t)
+	h.buy(h.patient, 400)
+	h.buy(h.patient, 300) // waits for the first
+	h.buy(h.stranger, 200)
+	list, err := h.DueDossiers(t.Context(), h.clock.now(), 10, nil)
+	if err != nil || len(list) != 2 || list[0].Dossier == nil || list[1].Dossier == nil {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for i := range list {
+		d, err := h.Dossier(t.Context(), list[i].Report)
+		if err != nil || !reflect.DeepEqual(d, *list[i].Dossier) || d.Report.Person != list[i].Person {
+			t.Errorf("dossier %d is %+v, alone %+v, %v", i, *list[i].Dossier, d, err)
+		}
+	}
+	rest, err := h.DueDossiers(t.Context(), h.clock.now(), 1, []int64{list[0].Report})
+	if err != nil || len(rest) != 1 || rest[0].Report != list[1].Report {
+		t.Errorf("without the first: %+v, %v", rest, err)
+	}
+	begin := func(msgid string, turn int) error {
+		return h.BeginDispatch(t.Context(), settle.Dispatch{
+			MsgID: msgid, Report: list[0].Report, Infno: "2102", Body: []byte("{}"), SentAt: h.clock.now(), Turn: &turn,
+		})
+	}
+	if err := begin("M1", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := begin("M2", 0); !errors.Is(err, settle.ErrMoved) {
+		t.Errorf("a second message from the same dossier: %v", err)
+	}
+	if err := h.PostponeReport(t.Context(), list[0].Report, h.clock.now(), settle.ReportAccepted, "", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := begin("M3", 1); !errors.Is(err, settle.ErrMoved) {
+		t.Errorf("a message of a report that has ended: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ var errNoRows = sql.ErrNoRows
 // Quote plans a sale and changes nothing. PERSON_UNKNOWN, RULE_REFUSED, PERSON_CARD_MISMATCH, BAD_REQUEST and, when
 // offline, LEDGER_STALE, OFFLINE_LIMIT.
 func (l *Ledger) Quote(ctx context.Context, sale settle.Sale, offline bool) (quote settle.Quote, err error) {
+	defer l.counter.serve()()
 	err = l.read(ctx, func(t *tx) error {
 		f, err := t.gather(&sale, offline)
 		if err != nil {

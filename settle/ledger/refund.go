@@ -13,6 +13,7 @@ import (
 // content. NOT_FOUND, ALREADY_REVERSED, REFUND_OVER, IDEMPOTENCY_CONFLICT, RULE_REFUSED (E_REFUND_WINDOW), CARD_ABSENT,
 // BAD_REQUEST, STORE_FULL, STORE_BROKEN, and whatever Confirm returns.
 func (l *Ledger) Return(ctx context.Context, order settle.ReturnOrder) (back settle.Return, replayed bool, err error) {
+	defer l.counter.serve()()
 	err = l.write(ctx, func(t *tx) (err error) {
 		back, replayed, err = t.giveBack(&order)
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,10 +50,22 @@ func (q *queue) report(person, n int) settle.Report {
 
 func (q *queue) RecoverDispatches(context.Context) (int, error) { return 0, nil }
 
-func (q *queue) DueReports(_ context.Context, _ time.Time, n int) (due []settle.Report, err error) {
+func (q *queue) DueDossiers(ctx context.Context, _ time.Time, n int, except []int64) (due []settle.DueReport, err error) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	return append(due, q.heads[:min(n, len(q.heads))]...), nil
+	for _, head := range q.heads {
+		if len(due) < n && !slices.Contains(except, head.ID) {
+			due = append(due, settle.DueReport{Report: head.ID, Person: head.Person})
+		}
+	}
+	q.mu.Unlock()
+	for i := range due {
+		dossier, err := q.Dossier(ctx, due[i].Report)
+		if err != nil {
+			return nil, err
+		}
+		due[i].Dossier = &dossier
+	}
+	return due, nil
 }
 
 func (q *queue) NextDue(context.Context) (time.Time, error) { return time.Time{}, nil }

@@ -28,7 +28,7 @@ func BenchmarkDrain(b *testing.B) {
 	at := &till{shop: h, members: members[people:]}
 	idle := at.sell(b, func(n int) bool { return n < 400 })
 	reports := b.N + len(idle)
-	parallel := 8
+	parallel := 0
 	if text := os.Getenv("GONGJI_DRAIN_PARALLEL"); text != "" {
 		var err error
 		if parallel, err = strconv.Atoi(text); err != nil {
@@ -41,6 +41,7 @@ func BenchmarkDrain(b *testing.B) {
 	drained := make(chan struct{})
 	l := h.begin(10*time.Second, time.Minute, func(o *Options) {
 		o.Parallel, o.LeastWait, o.MostWait, o.ProbeEvery = parallel, 100*time.Millisecond, time.Second, time.Second
+		o.GiveWay = h.GiveWay
 		o.OnUpstream = func(e Event) {
 			if e.Done && done.Add(1) == int64(reports) {
 				close(drained)

@@ -14,16 +14,18 @@ type Store interface {
 	// RecoverDispatches marks every dispatch that was sent and never ended as unknown, and its report too. It is
 	// called once at start and returns how many there were.
 	RecoverDispatches(ctx context.Context) (int, error)
-	// DueReports lists, oldest first and at most n, the oldest unfinished report of each person whose time has come. A
-	// person whose oldest report waits has none in the list: order is kept per person.
-	DueReports(ctx context.Context, now time.Time, n int) ([]settle.Report, error)
+	// DueDossiers lists, oldest first and at most n, the oldest unfinished report of each person whose time has come, with what
+	// its next message needs, except those named. A person whose oldest report waits has none in the list: order is kept per
+	// person. A report that cannot be read comes without its dossier.
+	DueDossiers(ctx context.Context, now time.Time, n int, except []int64) ([]settle.DueReport, error)
 	// NextDue is when the next unfinished report may be tried; zero when there is none.
 	NextDue(ctx context.Context) (time.Time, error)
 	// Dossier gathers what a report's next message needs.
 	Dossier(ctx context.Context, report int64) (settle.Dossier, error)
 	// NextMessageSerial is the next number of a counter that survives restarts; it may skip numbers, never repeat one.
 	NextMessageSerial(ctx context.Context) (uint64, error)
-	// BeginDispatch writes a message to the journal as sent. Only after it has returned may the message leave.
+	// BeginDispatch writes a message to the journal as sent. Only after it has returned may the message leave. An error of
+	// settle.ErrMoved says that the report is not as its dossier has it.
 	BeginDispatch(ctx context.Context, d settle.Dispatch) error
 	// FinishDispatch writes the outcome and moves the report, in one transaction.
 	FinishDispatch(ctx context.Context, r settle.DispatchResult) error

@@ -21,23 +21,35 @@ type run struct {
 }
 
 // work takes a report as far as it goes now: until it is finished, has to wait, or ctx ends.
-func (w *Worker) work(ctx context.Context, report settle.Report) {
-	r := &run{w: w, report: report, bill: clinicBill{client: w.options.Client, extensions: w.options.Extensions}}
+func (w *Worker) work(ctx context.Context, due settle.DueReport) {
+	r := &run{w: w, report: settle.Report{ID: due.Report, Person: due.Person}, bill: clinicBill{client: w.options.Client, extensions: w.options.Extensions}}
+	dossier, err := due.Dossier, error(nil)
 	for ctx.Err() == nil {
-		dossier, err := w.options.Store.Dossier(ctx, report.ID)
-		if err != nil {
-			w.storeFault(ctx, "dossier", err)
-			r.postpone(ctx, settle.CodeOf(err), "本机账本读不出这份上报")
-			return
+		w.giveWay(ctx)
+		if dossier == nil {
+			if dossier, err = w.dossier(ctx, due.Report); err != nil {
+				w.storeFault(ctx, "dossier", err)
+				r.postpone(ctx, settle.CodeOf(err), "本机账本读不出这份上报")
+				return
+			}
 		}
-		r.dossier, r.report = dossier, dossier.Report
+		r.dossier, r.report = *dossier, dossier.Report
 		if r.report.Done { // it ended after the list of due reports was made
 			return
 		}
 		if !r.step(ctx) {
 			return
 		}
+		dossier = nil
 	}
+}
+
+func (w *Worker) dossier(ctx context.Context, report int64) (*settle.Dossier, error) {
+	d, err := w.options.Store.Dossier(ctx, report)
+	if err != nil {
+		return nil, err
+	}
+	return &d, nil
 }
 
 // step does one message; again says that another may follow at once.
@@ -76,17 +88,21 @@ func (r *run) step(ctx context.Context) (again bool) {
 		r.unbuildable(ctx, err)
 		return false
 	}
+	turn := len(r.dossier.Journal)
 	dispatch := settle.Dispatch{
-		MsgID: prepared.MsgID, Report: r.report.ID, Infno: prepared.Infno, Original: next.original.MsgID,
+		MsgID: prepared.MsgID, Turn: &turn, Report: r.report.ID, Infno: prepared.Infno, Original: next.original.MsgID,
 		State: settle.DispatchSent, Body: prepared.Body, SentAt: r.w.options.Clock(), Visit: next.visit, Batch: next.batch,
 		SentCentre: r.w.options.Client.CentreNow(),
 	}
-	if err := r.w.options.Store.BeginDispatch(ctx, dispatch); err != nil {
+	if err := r.w.options.Store.BeginDispatch(ctx, dispatch); errors.Is(err, settle.ErrMoved) {
+		return true // it is read anew
+	} else if err != nil {
 		r.w.storeFault(ctx, "begin dispatch", err)
 		r.postpone(ctx, settle.CodeOf(err), "本机账本写不进上报日志")
 		return false
 	}
 	outcome = r.w.options.Client.Send(ctx, prepared)
+	r.w.giveWay(ctx)
 	return r.conclude(ctx, next, dispatch, signNo, outcome)
 }
 

@@ -123,13 +123,20 @@ func (m *memory) heads() (heads []*settle.Report) {
 	return heads
 }
 
-func (m *memory) DueReports(_ context.Context, now time.Time, n int) (due []settle.Report, err error) {
+func (m *memory) DueDossiers(ctx context.Context, now time.Time, n int, except []int64) (due []settle.DueReport, err error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, r := range m.heads() {
-		if !r.NextAt.After(now) && len(due) < n {
-			due = append(due, *r)
+		if !r.NextAt.After(now) && len(due) < n && !slices.Contains(except, r.ID) {
+			due = append(due, settle.DueReport{Report: r.ID, Person: r.Person})
 		}
+	}
+	m.mu.Unlock()
+	for i := range due {
+		dossier, err := m.Dossier(ctx, due[i].Report)
+		if err != nil {
+			return nil, err
+		}
+		due[i].Dossier = &dossier
 	}
 	return due, nil
 }

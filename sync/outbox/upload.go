@@ -15,6 +15,9 @@ const uploadsAtOnce = 16
 // uploadEvery is how often the uploads are looked through when nothing has woken them.
 const uploadEvery = time.Second
 
+// uploadsRest is how long nobody looks again after a look that has found nothing.
+const uploadsRest = 20 * time.Millisecond
+
 func (w *Worker) wakeGoods() {
 	select {
 	case w.goods <- struct{}{}:
@@ -38,9 +41,15 @@ func (w *Worker) upload(ctx context.Context) {
 			more = w.uploadDue(ctx)
 		}
 		if more {
-			w.wakeGoods()
+			timer.Reset(0)
+			continue
 		}
 		timer.Reset(uploadEvery)
+		select { // many reports that end at once are one look
+		case <-ctx.Done():
+			return
+		case <-time.After(uploadsRest):
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 	OnUpstream func(Event) // called after every step and when the line is lost or found; must not block
 
-	Parallel  int           // people worked on at once; default 8
+	Parallel  int           // people worked on at once; default 16
 	LeastWait time.Duration // first wait after a failure; default 500 ms
 	MostWait  time.Duration // longest wait after failures; default 5 min
 	// AskAgain is how long until a binding request that the centre has not decided is asked about again, until it has: a
@@ -35,6 +35,9 @@ type Options struct {
 	// binding when it is there. The store holds nobody's reports back behind a request that waits for a decision.
 	AskAgain   time.Duration
 	ProbeEvery time.Duration // between probes of a line that is down, growing to MostWait; default 5 s
+	// GiveWay waits, for a moment at most, while a sale is being answered at the counter: a patient comes before a backlog. nil:
+	// nobody does.
+	GiveWay func(ctx context.Context)
 	// Jitter spreads waits by something from 0 to most; default at random. A simulation that must replay has its own.
 	Jitter func(most time.Duration) time.Duration
 }
@@ -61,11 +64,12 @@ type Worker struct {
 	wake    chan struct{}
 
 	mu     sync.Mutex
-	flying map[settle.PersonID]bool
+	flying map[settle.PersonID]int64 // the report that is being worked on
 	wg     sync.WaitGroup
 
-	lastProbe time.Time       // of Run's goroutine only
-	due       []settle.Report // of Run's goroutine only: read from the store and not started yet
+	lastProbe time.Time // of Run's goroutine only
+
+	due []settle.DueReport // of Run's goroutine only: read from the store and not started yet
 
 	goods chan struct{} // wakes the uploads
 }
@@ -93,13 +97,13 @@ func New(options Options) (*Worker, error) {
 	if options.Jitter == nil {
 		options.Jitter = randomly
 	}
-	options.Parallel = positive(options.Parallel, 8)
+	options.Parallel = positive(options.Parallel, 16)
 	options.LeastWait = positive(options.LeastWait, 500*time.Millisecond)
 	options.MostWait = positive(options.MostWait, 5*time.Minute)
 	options.ProbeEvery = positive(options.ProbeEvery, 5*time.Second)
 	w := &Worker{
 		options: options, log: options.Logger.With("component", "outbox"),
-		wake: make(chan struct{}, 1), flying: map[settle.PersonID]bool{}, goods: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), flying: map[settle.PersonID]int64{}, goods: make(chan struct{}, 1),
 	}
 	if options.Registerer != nil {
 		options.Registerer.MustRegister(newCollector(w))
@@ -197,18 +201,17 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 	now := w.options.Clock()
 	down, probe := w.feel(ctx, now)
 	if down {
+		w.due = nil
 		return probe
 	}
-	w.mu.Lock()
-	flying := len(w.flying)
-	w.mu.Unlock()
+	underWay := w.underWay()
+	flying := len(underWay)
 	if flying >= w.options.Parallel {
 		return probe
 	}
 	if len(w.due) == 0 {
-		// One look at the store is for many reports: what is first of its person stays first until it is done. People under way
-		// may still be in the list.
-		due, err := w.options.Store.DueReports(ctx, now, ahead*w.options.Parallel+flying)
+		// One look at the store is for many reports: what is first of its person stays first until it is done.
+		due, err := w.options.Store.DueDossiers(ctx, now, ahead*w.options.Parallel, underWay)
 		if err != nil {
 			w.storeFault(ctx, "due reports", err)
 			return w.options.LeastWait
@@ -216,9 +219,9 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 		w.due = due
 	}
 	for len(w.due) > 0 && flying < w.options.Parallel {
-		report := w.due[0]
+		due := w.due[0]
 		w.due = w.due[1:]
-		if w.start(report.Person, func() { w.work(ctx, report) }) {
+		if w.start(due.Person, due.Report, func() { w.work(ctx, due) }) {
 			flying++
 		}
 	}
@@ -236,8 +239,19 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 	return min(probe, max(next.Sub(now), time.Millisecond))
 }
 
+// underWay are the reports that are being worked on.
+func (w *Worker) underWay() []int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	reports := make([]int64, 0, len(w.flying))
+	for _, report := range w.flying {
+		reports = append(reports, report)
+	}
+	return reports
+}
+
 // ahead is how many times what is worked on at once is read from the store at a time.
-const ahead = 8
+const ahead = 4
 
 // downAfter is how many failures in a row make a line that is down; fewer may be one bad record.
 const downAfter = 3
@@ -256,7 +270,7 @@ func (w *Worker) feel(ctx context.Context, now time.Time) (down bool, wait time.
 		return down, every - since
 	}
 	w.lastProbe = now
-	w.start(probing, func() {
+	w.start(probing, 0, func() {
 		if err := w.Probe(ctx); err != nil && settle.CodeOf(err) != settle.UpstreamSilent && ctx.Err() == nil {
 			w.log.Error("the probe could not be made", "err", err.Error())
 		}
@@ -268,13 +282,13 @@ func (w *Worker) feel(ctx context.Context, now time.Time) (down bool, wait time.
 const probing settle.PersonID = ""
 
 // start works on one person's report unless one of that person is under way.
-func (w *Worker) start(person settle.PersonID, work func()) bool {
+func (w *Worker) start(person settle.PersonID, report int64, work func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.flying[person] {
+	if _, flying := w.flying[person]; flying {
 		return false
 	}
-	w.flying[person] = true
+	w.flying[person] = report
 	w.wg.Add(1)
 	go func() {
 		defer w.wg.Done()
@@ -285,6 +299,13 @@ func (w *Worker) start(person settle.PersonID, work func()) bool {
 		w.Wake()
 	}()
 	return true
+}
+
+// giveWay lets a sale at the counter go first.
+func (w *Worker) giveWay(ctx context.Context) {
+	if w.options.GiveWay != nil {
+		w.options.GiveWay(ctx)
+	}
 }
 
 func (w *Worker) storeFault(ctx context.Context, what string, err error) {

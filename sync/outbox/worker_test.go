@@ -508,7 +508,7 @@ type stale struct {
 	passes chan struct{}
 }
 
-func (s stale) DueReports(ctx context.Context, _ time.Time, n int) (due []settle.Report, err error) {
+func (s stale) DueDossiers(_ context.Context, _ time.Time, n int, _ []int64) (due []settle.DueReport, err error) {
 	select {
 	case s.passes <- struct{}{}:
 	default:
@@ -516,7 +516,7 @@ func (s stale) DueReports(ctx context.Context, _ time.Time, n int) (due []settle
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.reports[:min(n, len(s.reports))] {
-		due = append(due, *r)
+		due = append(due, settle.DueReport{Report: r.ID, Person: r.Person})
 	}
 	return due, nil
 }
