@@ -89,11 +89,7 @@ func (d *drawer[V]) take(records []Record, column string, values []string) error
 		if err := json.Unmarshal(r.Value, &v); err != nil {
 			return fmt.Errorf("a record of %s cannot be read: %w", d.table.Name, err)
 		}
-		again, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		d.clean[r.Key] = again
+		d.clean[r.Key] = r.Value
 		d.asked["\x00"+r.Key] = true
 		if _, here := d.rows[r.Key]; !here {
 			d.lay(r.Key, v)
@@ -216,6 +212,19 @@ func (d *drawer[V]) rewrite() {
 	}
 }
 
+// same reports whether a record is as the store has it, also where another version wrote the same in other words.
+func (d *drawer[V]) same(before, now []byte) (bool, error) {
+	if before == nil || bytes.Equal(before, now) {
+		return before != nil, nil
+	}
+	var v V
+	if err := json.Unmarshal(before, &v); err != nil {
+		return false, err
+	}
+	before, err := json.Marshal(v)
+	return bytes.Equal(before, now), err
+}
+
 // writes adds what differs from what the store has.
 func (d *drawer[V]) writes(w *Writes) error {
 	for key, v := range d.rows {
@@ -223,7 +232,10 @@ func (d *drawer[V]) writes(w *Writes) error {
 		if err != nil {
 			return err
 		}
-		if before, there := d.clean[key]; there && bytes.Equal(before, value) {
+		if same, err := d.same(d.clean[key], value); same || err != nil {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		r := Record{Key: key, Columns: d.show(key, v), Value: value}

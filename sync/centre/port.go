@@ -31,10 +31,11 @@ type Store interface {
 type Tx interface {
 	// Read asks everything in one go; the answers come in the order of the queries, each ordered by key.
 	Read(ctx context.Context, queries ...Query) ([][]Record, error)
-	// Write puts and drops records and notes changes, in one go. A put replaces what has the same key.
+	// Write puts and drops records and notes changes, in one go. A put replaces what has the same key. Nothing is read after
+	// it: the transaction may end with it.
 	Write(ctx context.Context, w Writes) error
-	// Again says that the transaction ran before and another came between.
-	Again() bool
+	// Twice says that a record to be put once was there already when the transaction ran before.
+	Twice() bool
 	// Changes lists what changed after a number.
 	Changes(ctx context.Context, since uint64, limit int) (Changes, error)
 }
@@ -44,7 +45,7 @@ type Table struct {
 	Name    string
 	Secret  bool     // keys are identities: they must not lie in the store in clear
 	Columns []Column // by which records are found besides their key
-	Once    bool     // a key is put once for ever; a second put makes the transaction start again
+	Once    bool     // a key is put once for ever; a second put makes the transaction start again, see [Tx]
 	Sums    []string // amounts in fen that lie beside the value in clear, for reports by SQL
 }
 

@@ -262,7 +262,7 @@ func (w *work) begin(r *nhsa.Request) {
 // writes would make transactions start again that have nothing to do with each other. A msgid is put once, so a copy that
 // changes the book starts again and is asked about then; one that changes nothing is asked about by proveNew.
 func (w *work) repeated(msgid string) bool {
-	if w.tx != nil && !w.tx.Again() {
+	if w.tx != nil && !w.tx.Twice() {
 		w.assumed = true
 		return false
 	}

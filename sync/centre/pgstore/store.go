@@ -162,14 +162,31 @@ func pause(ctx context.Context, attempt int) error {
 
 // Transact implements [centre.Store].
 func (s *Store) Transact(ctx context.Context, do func(centre.Tx) error) error {
-	again := false
+	twice := false
 	return s.retry(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.pool, serializable, func(tx pgx.Tx) error {
-			t := &transaction{store: s, tx: tx, again: again}
-			again = true
-			return do(t)
-		})
+		err := s.once(ctx, twice, do)
+		if reason, _ := again(err); reason == retryDuplicate {
+			twice = true
+		}
+		return err
 	})
+}
+
+// once runs a transaction one time. It begins with its first question and ends with what it writes, each in one round trip.
+func (s *Store) once(ctx context.Context, twice bool, do func(centre.Tx) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // one that is left within a transaction is closed
+	t := &transaction{store: s, conn: conn.Conn(), twice: twice}
+	if err = do(t); err == nil {
+		err = t.end(ctx)
+	}
+	if err != nil {
+		t.rollback(ctx)
+	}
+	return err
 }
 
 func (s *Store) retry(ctx context.Context, once func() error) error {

@@ -22,6 +22,9 @@ import (
 var server *pgtest.Server
 
 func TestMain(m *testing.M) {
+	if runAsCentre() { // a process of a benchmark's; see bench_test.go
+		return
+	}
 	server = pgtest.Start()
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		server.Stop()

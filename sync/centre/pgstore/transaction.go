@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,14 +16,54 @@ import (
 
 // transaction implements [centre.Tx].
 type transaction struct {
-	store  *Store
-	tx     pgx.Tx
-	again  bool
-	fenced bool // the schema was looked at in this transaction
+	store *Store
+	conn  *pgx.Conn
+	twice bool
+	begun bool // the first question has begun it, and looked at the schema
+	ended bool
 }
 
-// Again implements [centre.Tx].
-func (t *transaction) Again() bool { return t.again }
+// Twice implements [centre.Tx].
+func (t *transaction) Twice() bool { return t.twice }
+
+// begin puts the beginning before the first question, and asks whether this program may still run, so that a migration which
+// takes something away conflicts with every transaction of an older program.
+func (t *transaction) begin(batch *pgx.Batch) {
+	if !t.begun {
+		t.begun = true
+		batch.Queue("BEGIN ISOLATION LEVEL SERIALIZABLE")
+		batch.Queue(`SELECT value FROM centre_meta WHERE name = 'lives-with'`).QueryRow(t.fence)
+	}
+}
+
+// end commits what was not committed with its writes.
+func (t *transaction) end(ctx context.Context) error {
+	if !t.begun || t.ended {
+		return nil
+	}
+	return t.commit(ctx, &pgx.Batch{})
+}
+
+// commit sends a batch with the end of the transaction behind it. After an error of the commit nobody knows whether it counted,
+// unless the database says so.
+func (t *transaction) commit(ctx context.Context, batch *pgx.Batch) error {
+	batch.Queue("COMMIT")
+	err := t.conn.SendBatch(ctx, batch).Close()
+	t.ended = err == nil
+	return err
+}
+
+// rollbackWithin is how long taking a transaction back may take; a connection that does not answer is closed by its pool.
+const rollbackWithin = 2 * time.Second
+
+func (t *transaction) rollback(ctx context.Context) {
+	if !t.begun || t.ended || t.conn.IsClosed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWithin)
+	defer cancel()
+	_, _ = t.conn.Exec(ctx, "ROLLBACK") // one that fails leaves the connection to its pool, which closes it
+}
 
 // id is what a key or a column's value is called in the database.
 func (s *Store) id(secret bool, clear string) string {
@@ -32,15 +73,11 @@ func (s *Store) id(secret bool, clear string) string {
 	return clear
 }
 
-// Read implements [centre.Tx]. The first questions of a transaction also ask whether this program may still run, so that a
-// migration which takes something away conflicts with every transaction of an older program.
+// Read implements [centre.Tx].
 func (t *transaction) Read(ctx context.Context, queries ...centre.Query) ([][]centre.Record, error) {
 	batch := &pgx.Batch{}
 	answers := make([][]centre.Record, len(queries))
-	if !t.fenced {
-		t.fenced = true
-		batch.Queue(`SELECT value FROM centre_meta WHERE name = 'lives-with'`).QueryRow(t.fence)
-	}
+	t.begin(batch)
 	for i, q := range queries {
 		table := t.store.tables[q.Table.Name]
 		sql, args, err := t.store.selection(table, q)
@@ -53,7 +90,7 @@ func (t *transaction) Read(ctx context.Context, queries ...centre.Query) ([][]ce
 			return err
 		})
 	}
-	return answers, t.tx.SendBatch(ctx, batch).Close()
+	return answers, t.conn.SendBatch(ctx, batch).Close()
 }
 
 func (t *transaction) fence(row pgx.Row) error {
@@ -122,9 +159,10 @@ func (t *transaction) records(table *sqlTable, rows pgx.Rows) (list []centre.Rec
 	return list, rows.Err()
 }
 
-// Write implements [centre.Tx].
+// Write implements [centre.Tx]. It ends the transaction: nothing may be asked after it.
 func (t *transaction) Write(ctx context.Context, w centre.Writes) error {
 	batch := &pgx.Batch{}
+	t.begin(batch)
 	for i := range w.Puts {
 		put := &w.Puts[i]
 		table := t.store.tables[put.Table.Name]
@@ -146,7 +184,7 @@ func (t *transaction) Write(ctx context.Context, w centre.Writes) error {
 		}
 		batch.Queue(`INSERT INTO centre_pending (id, change_id, kind, name) VALUES ($1, $2, $3, $4)`, rand.Text(), id, change.Kind, name)
 	}
-	return t.tx.SendBatch(ctx, batch).Close()
+	return t.commit(ctx, batch)
 }
 
 func (s *Store) arguments(table *sqlTable, r *centre.Record) ([]any, error) {
@@ -173,12 +211,13 @@ func (s *Store) arguments(table *sqlTable, r *centre.Record) ([]any, error) {
 // Changes implements [centre.Tx].
 func (t *transaction) Changes(ctx context.Context, since uint64, limit int) (found centre.Changes, err error) {
 	batch := &pgx.Batch{}
+	t.begin(batch)
 	batch.Queue(`SELECT value FROM centre_counter WHERE name = 'change'`).QueryRow(func(row pgx.Row) error { return row.Scan(&found.Latest) })
 	batch.Queue(`SELECT id, kind, name, number FROM centre_change WHERE number > $1 ORDER BY number LIMIT $2`, int64(since), limit+1).
 		Query(func(rows pgx.Rows) error { found.Numbered, err = t.changes(rows); return err })
 	batch.Queue(`SELECT change_id, kind, name, 0::bigint FROM centre_pending ORDER BY id LIMIT $1`, limit+1).
 		Query(func(rows pgx.Rows) error { found.Fresh, err = t.changes(rows); return err })
-	if err := t.tx.SendBatch(ctx, batch).Close(); err != nil {
+	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return found, err
 	}
 	if found.More = len(found.Numbered) > limit; found.More {

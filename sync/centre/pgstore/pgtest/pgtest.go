@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,7 +36,8 @@ func programs() (string, error) {
 	return filepath.Dir(places[len(places)-1]), nil
 }
 
-// Start starts a server for a package's tests; Stop ends it. Where there is none, tests that need it skip or fail, see URL.
+// Start starts a server for a package's tests, with what GONGJI_PG_OPTIONS adds to its command line ("-c name=value …"). Stop
+// ends it. Where there is none, tests that need it skip or fail, see URL.
 func Start() *Server {
 	s := &Server{}
 	if s.bin, s.fault = programs(); s.fault != nil {
@@ -56,7 +58,7 @@ func (s *Server) start() (err error) {
 	if err := s.run("initdb", "-D", data, "-U", "gongji", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"); err != nil {
 		return err
 	}
-	options := "-c listen_addresses='' -c unix_socket_directories=" + s.dir + " -c fsync=" + fsync() + " -c max_connections=100"
+	options := "-c listen_addresses='' -c unix_socket_directories=" + s.dir + " -c fsync=" + fsync() + " -c max_connections=100 " + os.Getenv("GONGJI_PG_OPTIONS")
 	return s.run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", filepath.Join(s.dir, "log"), "-o", options, "start")
 }
 
@@ -86,6 +88,21 @@ func (s *Server) Stop() {
 	}
 	_ = s.run("pg_ctl", "-D", filepath.Join(s.dir, "data"), "-m", "immediate", "-w", "stop") // it may not have started
 	_ = os.RemoveAll(s.dir)                                                                  // a left folder is the system's to clean
+}
+
+// Process is the server's first process; the others are its children.
+func (s *Server) Process(t testing.TB) int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(data), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // Database is the address of the server's own database, or a skip, or a failure where GONGJI_CI=1.
