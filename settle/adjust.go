@@ -244,7 +244,7 @@ type Decision string
 // The decisions. Which of them an item allows is listed with it.
 const (
 	DecideNone        Decision = ""             // seen; nothing follows from it
-	DecideReReport    Decision = "re_report"    // send the refused report again
+	DecideReReport    Decision = "re_report"    // send a refused report again, or one whose row the centre has lost
 	DecideCollect     Decision = "collect"      // a refused sale: the patient has paid it in cash
 	DecideWriteOff    Decision = "write_off"    // the shop bears a refused sale, or open cash
 	DecideCashSettled Decision = "cash_settled" // open cash was collected, or paid back

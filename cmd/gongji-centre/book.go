@@ -27,7 +27,7 @@ func openBook(ctx context.Context, s settings, registry prometheus.Registerer, o
 		return func() { _ = journal.Close() }, nil // every entry is on disk already
 	}
 	store, err := pgstore.Open(ctx, pgstore.Options{
-		URL: s.store, Registry: registry, Key: func(fresh bool) ([]byte, error) { return centre.OpenKey(s.data, fresh) },
+		URL: s.store, Registry: registry, Restored: s.restored, Key: func(fresh bool) ([]byte, error) { return centre.OpenKey(s.data, fresh) },
 	})
 	if err != nil {
 		return nil, err

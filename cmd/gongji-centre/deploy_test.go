@@ -17,7 +17,7 @@ var (
 )
 
 // TestOperatorsFilesNameRealMetrics: what the centre's alert rules and dashboard ask for is in the scrape of a centre over
-// PostgreSQL that has answered nothing yet.
+// PostgreSQL that has answered nothing yet, and whose message servers do not answer.
 func TestOperatorsFilesNameRealMetrics(t *testing.T) {
 	exposed := map[string]bool{}
 	for _, name := range metricName.FindAllString(scrapeCentre(t), -1) {
@@ -48,7 +48,8 @@ func scrapeCentre(t *testing.T) string {
 	store := postgres.URL(t)
 	ctx, stop := context.WithCancel(t.Context())
 	go func() {
-		ended <- execute(ctx, []string{"--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "centre"), "--metrics", "127.0.0.1:0", "--store", store}, &stdout, io.Discard)
+		ended <- execute(ctx, []string{"--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "centre"), "--metrics", "127.0.0.1:0", "--store", store,
+			"--nats", "nats://127.0.0.1:1"}, &stdout, io.Discard)
 	}()
 	defer func() {
 		stop()

@@ -54,7 +54,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type settings struct {
 	listen, data, people, area string
 	store, metrics             string
-	demo                       bool
+	demo, restored             bool
 	faults, without, answer    []string
 	bindings                   string
 	allowance                  int
@@ -90,6 +90,9 @@ key too: use invented people, or a machine of its own.`,
 			if s.data == "" {
 				return wrongUsage{errors.New("--data is needed: the folder for the centre's book")}
 			}
+			if s.restored && s.store == "" {
+				return wrongUsage{errors.New("--restored is about a database; a journal knows its numbers")}
+			}
 			return nil
 		},
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -101,6 +104,7 @@ key too: use invented people, or a machine of its own.`,
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:7400", "address to answer on; plain HTTP, so keep it on loopback or behind a TLS gateway")
 	flags.StringVar(&s.data, "data", "", "folder for the centre's book and its key (made if missing)")
 	flags.StringVar(&s.store, "store", "", "keep the book in this PostgreSQL database instead: postgres://user@host/database")
+	flags.BoolVar(&s.restored, "restored", false, "with --store, once: the database was restored to a moment of the past, so let numbers go on behind any given since")
 	flags.StringVar(&s.metrics, "metrics", "", "address for /metrics, /livez and /readyz, such as 127.0.0.1:7401; empty: none")
 	flags.StringVar(&s.people, "people", "", "snapshot file (feed format) whose people, accounts and bindings are added or replaced")
 	flags.BoolVar(&s.demo, "demo", false, "start an empty book with the invented demo family")

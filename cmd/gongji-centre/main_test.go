@@ -200,6 +200,7 @@ func TestUsage(t *testing.T) {
 	}{
 		"help":         {[]string{"--help"}, 0, "gongji-centre --listen 127.0.0.1:7400 --data ./centre --demo"},
 		"no data":      {nil, 2, "--data is needed"},
+		"restored":     {[]string{"--data", "x", "--restored"}, 2, "--restored is about a database"},
 		"unknown flag": {[]string{"--colour"}, 2, "unknown flag"},
 		"argument":     {[]string{"--data", "x", "now"}, 2, "unknown command"},
 		"fault":        {[]string{"--data", t.TempDir(), "--fault", "2102=explode"}, 2, "with one of the kinds"},

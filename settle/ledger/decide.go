@@ -76,6 +76,13 @@ func (t *tx) stakeOf(i *openItem) (s stake, err error) {
 			return s, err
 		}
 		heldStake(i, p, &s)
+	case i.kind == AttentionOneSided:
+		_, lost, err := t.lostBehind(i)
+		if err != nil || !lost {
+			return s, err
+		}
+		f := p.figures()
+		s.amount, s.decisions = f.Fund+f.Own+f.Shared, []settle.Decision{settle.DecideReReport, settle.DecideNone}
 	}
 	return s, nil
 }
@@ -182,6 +189,15 @@ func (t *tx) decideItem(i *openItem, order *settle.AttentionOrder, at time.Time)
 	switch {
 	case order.Decision == settle.DecideNone, order.Decision == settle.DecideAdopt:
 		return nil
+	case order.Decision == settle.DecideReReport && i.kind == AttentionOneSided:
+		row, lost, err := t.lostBehind(i)
+		if err == nil && !lost {
+			err = broken("a row that only this venue has could not be found again")
+		}
+		if err != nil {
+			return err
+		}
+		return t.reportLost(row, millis(at))
 	case order.Decision == settle.DecideReReport && i.kind == AttentionHeld: // its journal says how it goes on
 		t.batch.after = append(t.batch.after, t.ledger.wakeOutbox)
 		return t.run("UPDATE report SET next = ?, attempts = 0, fault = '' WHERE id = ?", millis(at), i.report)

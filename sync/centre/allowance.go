@@ -141,6 +141,10 @@ func (w *work) grantTo(venue string, accounts []*account) error {
 func (w *work) takeGrants(grants []grant) {
 	for i := range grants {
 		g := grants[i]
+		w.tally.granted += g.Amount
+		if old := w.grants.rows[grantKey(g.Venue, g.PsnNo)]; old != nil {
+			w.tally.granted -= min(g.Amount, old.Amount) // it is renewed, with what is left of it
+		}
 		w.grants.put(grantKey(g.Venue, g.PsnNo), &g)
 		if w.tx == nil {
 			i, _ := slices.BinarySearchFunc(w.order, g.Release, func(o grant, at time.Time) int { return o.Release.Compare(at) })
@@ -164,7 +168,9 @@ func (w *work) touch(psn string) {
 // spend takes a booking off the grant of its venue.
 func (w *work) spend(venue, psn string, amount settle.Fen) {
 	if g := w.grantOf(venue, psn); g != nil && amount > 0 {
-		g.Amount -= min(g.Amount, amount)
+		amount = min(g.Amount, amount)
+		g.Amount -= amount
+		w.tally.spent += amount
 	}
 }
 
@@ -212,8 +218,10 @@ func (w *work) takeReleases(releases []release) {
 			continue
 		}
 		if r.Amount < 0 {
+			w.tally.expired += g.Amount
 			w.grants.drop(grantKey(r.Venue, r.PsnNo))
 		} else {
+			w.tally.returned += min(g.Amount, r.Amount)
 			g.Amount, g.Returned = g.Amount-min(g.Amount, r.Amount), true
 			w.seen.drop(r.Venue + "/" + r.PsnNo)
 		}

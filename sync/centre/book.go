@@ -268,7 +268,11 @@ func (w *work) book(row *Row) error {
 	}
 	w.touchPerson(row.PsnNo)
 	w.rows.put(row.SetlID, row)
-	w.used.put(row.MsgID, true)
+	if w.used.put(row.MsgID, true); row.Cancels == "" {
+		w.tally.settled++
+	} else {
+		w.tally.cancelled++
+	}
 	w.serial = max(w.serial, serialOf(row.SetlID))
 	if row.At.After(w.last) {
 		w.last = row.At
@@ -295,6 +299,7 @@ func (w *work) undo(msgid, by string) error {
 	}
 	row.Undone, row.UndoneBy = true, by
 	w.used.put(by, true)
+	w.tally.undone++
 	w.move(row.Venue, row.PsnNo, row.Pays, -1)
 	w.giveAgain(row)
 	w.touchPerson(row.PsnNo)

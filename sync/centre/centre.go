@@ -83,6 +83,7 @@ func New(options Options) (*Centre, error) {
 		if err := options.Journal.replay(c.whole); err != nil {
 			return nil, err
 		}
+		c.whole.took() // it was counted when it happened
 	}
 	return c, nil
 }
@@ -173,14 +174,17 @@ func (c *Centre) within(ctx context.Context, venue string, do func(*work) error)
 	if c.options.Store == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return do(c.whole)
+		err := do(c.whole)
+		c.metrics.count(c.whole.took())
+		return err
 	}
 	if venue != "" {
 		lane := &c.lanes[crc32.ChecksumIEEE([]byte(venue))%uint32(len(c.lanes))]
 		lane.Lock()
 		defer lane.Unlock()
 	}
-	return c.options.Store.Transact(ctx, func(tx Tx) (err error) {
+	var done tally
+	err := c.options.Store.Transact(ctx, func(tx Tx) (err error) {
 		defer func() {
 			switch fault := recover().(type) {
 			case nil:
@@ -194,8 +198,13 @@ func (c *Centre) within(ctx context.Context, venue string, do func(*work) error)
 		if err := do(w); err != nil {
 			return err
 		}
+		done = w.took()
 		return w.flush()
 	})
+	if err == nil {
+		c.metrics.count(done)
+	}
+	return err
 }
 
 // refusal is an answer with infcode -1.
@@ -229,6 +238,9 @@ func (c *Centre) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fault := c.options.Faults.next(request.Infno)
+	if fault.Kind != FaultNone {
+		c.metrics.faults.WithLabelValues(string(fault.Kind)).Inc()
+	}
 	if fault.before(w) {
 		return
 	}
@@ -309,6 +321,9 @@ func (c *Centre) decide(ctx context.Context, fault Fault, request nhsa.Request, 
 		if refused == nil {
 			w.begin(&asked)
 			output, verdict = w.do(c.answers[asked.Infno], fault, &asked)
+		}
+		if errors.Is(verdict, errRepeated) {
+			w.tally.repeated++
 		}
 		var text refusal
 		if verdict != nil && !errors.As(verdict, &text) {

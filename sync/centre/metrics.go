@@ -10,7 +10,25 @@ import (
 type metrics struct {
 	messages *prometheus.CounterVec
 	duration prometheus.Histogram
+
+	booked     *prometheus.CounterVec
+	repeated   prometheus.Counter
+	faults     *prometheus.CounterVec
+	allowances *prometheus.CounterVec
 }
+
+// What happens to the book, and to allowances.
+const (
+	bookedSettled   = "settled"
+	bookedCancelled = "cancelled"
+	bookedUndone    = "undone"
+
+	allowanceGranted  = "granted"
+	allowanceSpent    = "spent"
+	allowanceRefilled = "refilled"
+	allowanceReturned = "returned"
+	allowanceExpired  = "expired"
+)
 
 // The results of a message.
 const (
@@ -30,6 +48,23 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "gongji_centre_message_duration_seconds", Help: "Time to decide a message, transactions that started again included.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
 	}
+	vector := func(name, help, label string, values ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gongji_centre_" + name, Help: help}, []string{label})
+		for _, value := range values {
+			v.WithLabelValues(value)
+		}
+		return v
+	}
+	m.booked = vector("booked_total", "Rows of the book by what became of them: settlements and cancellations that were booked, and rows undone by 2601.", "of",
+		bookedSettled, bookedCancelled, bookedUndone)
+	m.repeated = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gongji_centre_repeated_total", Help: "Messages refused because their msgid is booked: copies, and answers that were lost on the way."})
+	m.faults = vector("faults_total", "Faults that were rehearsed, by kind.", "kind")
+	for _, kind := range faultKinds {
+		m.faults.WithLabelValues(string(kind))
+	}
+	m.allowances = vector("allowance_yuan_total", "Money set aside for venues, spent by them, put back by what was undone, returned, and free again after its time.", "of",
+		allowanceGranted, allowanceSpent, allowanceRefilled, allowanceReturned, allowanceExpired)
 	for _, result := range []string{resultDone, resultRefused, resultFailed} {
 		for infno := range answerers(nil) {
 			m.messages.WithLabelValues(infno, result)
@@ -37,7 +72,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		m.messages.WithLabelValues(otherInfno, result)
 	}
 	if registry != nil {
-		registry.MustRegister(m.messages, m.duration)
+		registry.MustRegister(m.messages, m.duration, m.booked, m.repeated, m.faults, m.allowances)
 	}
 	return m
 }

@@ -122,6 +122,7 @@ func (w *work) giveAgain(row *Row) {
 			kept = append(kept, grant{Venue: row.Venue + rebookMark + row.PsnNo, PsnNo: t.PsnNo, Amount: t.Amount, Until: t.Until, Release: t.Until, At: row.At, Seen: row.At})
 		} else if g := w.grantOf(row.Venue, t.PsnNo); g != nil && !g.Returned && g.Until.Equal(t.Until) {
 			g.Amount += t.Amount
+			w.tally.refilled += t.Amount
 		}
 	}
 	w.takeGrants(kept)

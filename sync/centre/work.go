@@ -50,6 +50,7 @@ type work struct {
 	phantom bool    // the message under way answers and books nothing
 	busy    bool    // the message under way has every other row refused
 	assumed bool    // the msgid under way was taken for new without asking the Store
+	tally   tally   // what was done since it was last taken
 	broken  error   // the journal could not be written: nothing more is booked
 }
 

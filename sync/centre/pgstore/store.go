@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,10 @@ type Options struct {
 	// Key gives the book's key, 32 bytes. fresh says that the database is empty, so that one may be made.
 	Key      func(fresh bool) ([]byte, error)
 	Registry prometheus.Registerer // nil: no metrics
+	// Restored says that the database was restored to a moment of the past, or taken over from a standby that was behind. It
+	// is said once, by the first process: numbers go on far behind any that may have been given since that moment, so that
+	// none is given twice, and every venue is told everything anew.
+	Restored bool
 
 	migrations []migration // nil: all that this program knows
 }
@@ -40,6 +45,8 @@ type Store struct {
 	next, last int64 // serials that are left of the block
 
 	numbering sync.Mutex
+	begun     atomic.Uint64 // counts runs of Number
+	numbered  uint64        // the last run that came to its end
 }
 
 var _ centre.Store = (*Store)(nil)
@@ -93,6 +100,11 @@ func (s *Store) open(ctx context.Context, options Options, list []migration) err
 	if err := s.migrate(ctx, list); err != nil {
 		return err
 	}
+	if options.Restored {
+		if err := s.goOnBehind(ctx); err != nil {
+			return fmt.Errorf("numbers after a restore: %w", err)
+		}
+	}
 	for _, table := range centre.Tables() {
 		s.tables[table.Name] = newSQLTable(table, s.known >= sumsSince)
 	}
@@ -100,6 +112,23 @@ func (s *Store) open(ctx context.Context, options Options, list []migration) err
 		s.metrics.register(options.Registry, s.pool)
 	}
 	return s.checkKey(ctx)
+}
+
+// leapAfterRestore is more than all numbers that a book gives in the years between two restores.
+const leapAfterRestore = 1_000_000_000
+
+// goOnBehind lets serials and changes go on far behind those that were given after the moment of a restore.
+func (s *Store) goOnBehind(ctx context.Context) error {
+	return s.retry(ctx, func() error {
+		return pgx.BeginTxFunc(ctx, s.pool, serializable, func(tx pgx.Tx) error {
+			for _, statement := range []string{`UPDATE centre_counter SET value = value + $1`, `UPDATE centre_change SET number = number + $1`} {
+				if _, err := tx.Exec(ctx, statement, leapAfterRestore); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 }
 
 // preferIndexes keeps PostgreSQL from reading small tables whole: a serializable transaction that did would be in the way
@@ -258,8 +287,13 @@ const numberBatch = 2000
 // Number implements [centre.Store]. The changes of a batch are numbered by their names; all of it is behind every batch
 // before, for each moves the counter.
 func (s *Store) Number(ctx context.Context) error {
-	s.numbering.Lock() // in one process only one at a time; whoever waited finds little to do
+	arrived := s.begun.Load()
+	s.numbering.Lock() // in one process only one at a time
 	defer s.numbering.Unlock()
+	if s.numbered > arrived {
+		return nil // a run that began after this call has done what it asks for
+	}
+	run := s.begun.Add(1)
 	for {
 		var done int
 		err := s.retry(ctx, func() error {
@@ -268,8 +302,12 @@ func (s *Store) Number(ctx context.Context) error {
 				return err
 			})
 		})
-		if err != nil || done < numberBatch {
+		if err != nil {
 			return err
+		}
+		if done < numberBatch {
+			s.numbered = run
+			return nil
 		}
 	}
 }
