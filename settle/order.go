@@ -174,9 +174,25 @@ func (r *Rules) SharedPots(account *Account) []Pot {
 // for order.same_pool_first.
 func (o *OrderRules) sortCandidates(candidates []candidate, area string) {
 	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(o.comparePool(&a, &b, area), o.compareSource(&a, &b), o.compareTie(&a, &b),
-			cmp.Compare(a.binding.Giver, b.binding.Giver), cmp.Compare(a.binding.ID, b.binding.ID))
+		if c := o.comparePool(&a, &b, area); c != 0 {
+			return c
+		}
+		if c := o.compareSource(&a, &b); c != 0 {
+			return c
+		}
+		if c := o.compareTie(&a, &b); c != 0 {
+			return c
+		}
+		return compareBindings(a.binding, b.binding)
 	})
+}
+
+// compareBindings orders by giver, then by the binding's id.
+func compareBindings(a, b *Binding) int {
+	if c := cmp.Compare(a.Giver, b.Giver); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
 }
 
 // comparePool puts givers of the patient's own pooling area first where the policy says so.

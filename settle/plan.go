@@ -1,7 +1,6 @@
 package settle
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -106,7 +105,7 @@ func newPlanner(rules *Rules, bill *Bill) *planner {
 	if own := p.account(bill.Patient.ID); own != nil {
 		p.ownMoney = own.money() - own.Frozen
 	}
-	payers := 2 * len(p.accounts)
+	payers := len(p.accounts) + 1 // a second pot of the own account; more are rare
 	p.plan.Pays = make([]Pay, 0, payers)
 	p.plan.Trials = make([]Trial, 0, payers)
 	p.plan.Allocations = make([]Allocation, 0, openBuckets(bill.Lines)+payers)
@@ -133,9 +132,7 @@ func patientBindings(all []Binding, patient PersonID) []*Binding {
 			bindings = append(bindings, &all[i])
 		}
 	}
-	slices.SortFunc(bindings, func(a, b *Binding) int {
-		return cmp.Or(cmp.Compare(a.Giver, b.Giver), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(bindings, compareBindings)
 	return bindings
 }
 

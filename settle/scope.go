@@ -189,7 +189,8 @@ type rest struct {
 	open  [][BucketCount]Fen
 	masks [scopeKinds][]uint8 // by scope, then line; filled when first asked for
 	store []uint8
-	all   bool // every payer may pay everything; see openToAll
+	left  [scopeKinds]Fen // what of each scope that was asked for is still unpaid
+	all   bool            // every payer may pay everything; see openToAll
 }
 
 // newRest is the rest of a bill nobody has paid anything of.
@@ -213,12 +214,16 @@ func (r *rest) mask(kind scopeKind) []uint8 {
 	bits := scope.bucketBits()
 	const everything = 1<<BucketCount - 1
 	mask := r.store[int(kind)*len(r.lines) : (int(kind)+1)*len(r.lines)]
+	r.left[kind] = 0
 	for i := range r.lines {
-		switch {
-		case r.all:
-			mask[i] = everything
-		default:
+		mask[i] = everything
+		if !r.all {
 			mask[i] = r.rules.cover(kind, &scope, bits, &r.lines[i], r.group)
+		}
+		for b, open := range r.open[i] {
+			if mask[i]&(1<<b) != 0 {
+				r.left[kind] += open
+			}
 		}
 	}
 	r.masks[kind] = mask
@@ -226,18 +231,9 @@ func (r *rest) mask(kind scopeKind) []uint8 {
 }
 
 // payable is the unpaid rest that the scope covers.
-func (r *rest) payable(kind scopeKind) (sum Fen) {
-	for i, bits := range r.mask(kind) {
-		if bits == 0 {
-			continue
-		}
-		for b, open := range r.open[i] {
-			if bits&(1<<b) != 0 {
-				sum += open
-			}
-		}
-	}
-	return sum
+func (r *rest) payable(kind scopeKind) Fen {
+	r.mask(kind)
+	return r.left[kind]
 }
 
 // take pays x of what the scope covers: lines in bill order, inside a line the buckets in their order. visit sees
@@ -258,6 +254,11 @@ func (r *rest) take(kind scopeKind, x Fen, visit func(line int, bucket Bucket, a
 			part := min(open, x)
 			r.open[i][b] -= part
 			x -= part
+			for other := range r.masks {
+				if mask := r.masks[other]; mask != nil && mask[i]&(1<<b) != 0 {
+					r.left[other] -= part
+				}
+			}
 			visit(i, Bucket(b), part)
 		}
 	}

@@ -56,12 +56,23 @@ func (f CodeForm) fits(code string) bool {
 	return true
 }
 
-// wellFormed reports whether a code has one of the policy's forms.
-func (t *TraceRules) wellFormed(code string) bool {
-	return len(t.CodeForms) == 0 || slices.ContainsFunc(t.CodeForms, func(text string) bool {
-		form, ok := ParseCodeForm(text)
-		return ok && form.fits(code)
-	})
+// codeForms are the policy's forms, read. A form that cannot be read fits nothing; policy files have been checked for it.
+func (t *TraceRules) codeForms(into []CodeForm) []CodeForm {
+	for _, text := range t.CodeForms {
+		form, _ := ParseCodeForm(text)
+		into = append(into, form)
+	}
+	return into
+}
+
+// fitsOne reports whether a code has one of the forms; no forms: any does.
+func fitsOne(forms []CodeForm, code string) bool {
+	for _, form := range forms {
+		if form.fits(code) {
+			return true
+		}
+	}
+	return len(forms) == 0
 }
 
 // Traced reports whether the rules look at a line's trace codes on the day.
@@ -93,7 +104,8 @@ func (t *TraceRules) Fault(day Date, lines []Line) TraceFault {
 	if day < t.RequiredFrom {
 		return TraceFault{}
 	}
-	var met map[string]struct{}
+	var read [4]CodeForm
+	forms, met := t.codeForms(read[:0]), make(map[string]struct{}, codesOf(lines))
 	for i := range lines {
 		line := &lines[i]
 		if !t.Traced(day, line) {
@@ -102,11 +114,8 @@ func (t *TraceRules) Fault(day Date, lines []Line) TraceFault {
 		if fault := countFault(line); fault.Reason != "" {
 			return fault
 		}
-		if met == nil {
-			met = make(map[string]struct{}, 2*len(lines))
-		}
 		for _, code := range line.TraceCodes {
-			if !t.wellFormed(code) {
+			if !fitsOne(forms, code) {
 				return TraceFault{ETraceForm, CaseTraceForm, "trace.code_forms", line.ID, code}
 			}
 			if _, again := met[code]; again && t.RejectDuplicate {
@@ -116,6 +125,13 @@ func (t *TraceRules) Fault(day Date, lines []Line) TraceFault {
 		}
 	}
 	return TraceFault{}
+}
+
+func codesOf(lines []Line) (n int) {
+	for i := range lines {
+		n += len(lines[i].TraceCodes)
+	}
+	return n
 }
 
 // countFault compares a line's codes with its packs: a code for every pack and no further one. What is sold in parts may take
@@ -139,6 +155,9 @@ func countFault(line *Line) TraceFault {
 
 // packs is how many packs a line's quantity touches: an opened one counts. A quantity that is not told, or is none, is one.
 func (l *Line) packs() int {
+	if l.Quantity == "" {
+		return 1
+	}
 	if l.UnitsPerPack == "" {
 		whole, parts, _ := strings.Cut(l.Quantity, ".")
 		n, err := strconv.Atoi(whole)
