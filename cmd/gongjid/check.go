@@ -1,14 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -239,11 +243,30 @@ func (k *checker) reader(ctx context.Context, r config.Reader) (string, error) {
 	case errors.Is(err, serialport.ErrBusy) && k.running:
 		return r.Port + " 由正在运行的守护进程使用 in use by the running daemon", errSkipped
 	case errors.Is(err, serialport.ErrTimeout):
-		return "", errors.Join(err, k.findKind(ctx, r))
+		return "", errors.Join(explainFault(err), k.findKind(ctx, r))
 	case err != nil:
-		return "", err
+		return "", errors.Join(explainFault(err), otherPorts(r.Port))
 	}
 	return fmt.Sprintf("%s 正常，卡 answers, card of %s", r.Port, card.MaskedHolder()), nil
+}
+
+// otherPorts names the serial ports of this machine where the configured one is not there, so that a technician need not guess.
+func otherPorts(port string) error {
+	if _, err := os.Stat(port); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var found []string
+	for _, pattern := range []string{"/dev/gongji-*", "/dev/serial/by-path/*", "/dev/ttyUSB*", "/dev/ttyACM*"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		found = append(found, names...)
+	}
+	if len(found) == 0 {
+		return errors.New("本机没有 USB 串口；插上读卡器后再查 / this machine has no USB serial port; plug the reader in")
+	}
+	return fmt.Errorf("本机的串口 / this machine's ports: %s；用 gongjid read --port 端口 --kind auto 试读 / try them with gongjid read", strings.Join(found, " "))
 }
 
 // findKind asks a device that does not answer as configured what it is, by probing that harms none.
@@ -270,7 +293,8 @@ func (k *checker) centre(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	case outcome.Result != nhsa.Answered:
-		return "", settle.NewError(settle.UpstreamSilent, outcome.Err)
+		return "", fmt.Errorf("连不上 %[1]s，请核对 upstream、专线、路由器和证书 / no answer from %[1]s; check upstream, the line and the certificate: %[2]w",
+			cmp.Or(k.config.Upstream.URL, strings.Join(k.config.Upstream.NATS.Servers, " ")), cmp.Or(outcome.Err, errors.New("the answer is no message")))
 	case !outcome.Done():
 		return "", fmt.Errorf("中心有应答但拒绝签到 / the centre refuses the sign-in: %s", outcome.Fault)
 	}

@@ -79,7 +79,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	if err == nil {
 		t.Fatalf("nothing is wrong?\n%s", out)
 	}
-	for _, want := range []string{"– 守护进程 daemon", "✗ 读卡器 reader", "READER_DOWN", "✗ 医保中心 centre", "医保中心没有应答", "2 项有问题"} {
+	for _, want := range []string{"– 守护进程 daemon", "✗ 读卡器 reader", "READER_DOWN", "✗ 医保中心 centre", "连不上 " + s.centre.url(), "2 项有问题"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -87,6 +87,24 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	out, err = runCheck(t, "--config", configFile(t, s, "127.0.0.1:1", s.centre.url()), "--security")
 	if err == nil || !strings.Contains(out, "守护进程没有运行") {
 		t.Errorf("attacking nobody: %v\n%s", err, out)
+	}
+}
+
+// TestCheckNamesThePorts: where the configured port is not there, a technician is told which are.
+func TestCheckNamesThePorts(t *testing.T) {
+	s, _ := startSandbox(t)
+	file := configFile(t, s, "127.0.0.1:1", s.centre.url())
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := strings.Replace(string(text), s.reader.Path(), filepath.Join(t.TempDir(), "ttyUSB0"), 1)
+	if err := os.WriteFile(file, []byte(missing), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runCheck(t, "--config", file)
+	if err == nil || !strings.Contains(out, "READER_DOWN") || !strings.Contains(out, "USB 串口") && !strings.Contains(out, "本机的串口") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

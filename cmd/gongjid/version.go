@@ -13,6 +13,9 @@ import (
 // version is stamped by the release script with -ldflags "-X main.version=…"; a plain build says "development".
 var version = "development"
 
+// revision is stamped beside it: the Go tool stamps none in a linked worktree.
+var revision string
+
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -26,22 +29,25 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// commit is the revision that the Go tool stamped into the build.
+// commit is the revision that the release script or the Go tool stamped into the build.
 func commit() string {
+	if revision != "" {
+		return revision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	revision, dirty := "unknown", ""
+	found, dirty := "unknown", ""
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
-			revision = s.Value
+			found = s.Value
 		case "vcs.modified":
 			if s.Value == "true" {
 				dirty = " (modified)"
 			}
 		}
 	}
-	return revision + dirty
+	return found + dirty
 }
