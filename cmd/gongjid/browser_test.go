@@ -45,7 +45,7 @@ func openConsole(t *testing.T, s *sandbox) *counterPage {
 	limited, stop := context.WithTimeout(tab, 60*time.Second)
 	t.Cleanup(stop)
 	page.ctx = limited
-	page.do(chromedp.Navigate(fmt.Sprintf("%s/console/#token=%s", s.daemon.URL(), s.token)))
+	page.do(chromedp.EmulateViewport(1366, 768), chromedp.Navigate(fmt.Sprintf("%s/console/#token=%s", s.daemon.URL(), s.token)))
 	return page
 }
 

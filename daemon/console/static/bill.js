@@ -191,9 +191,9 @@ function row(bill, line, i) {
   const traces = (line.trace_codes || []).length;
   const back = bill.returned[line.id];
   return h("tr", {}, h("td", { class: "num" }, String(i + 1)),
-    h("td", {}, h("span", { class: "item" }, line.name), h("span", { class: "muted small-text" }, line.code, traces > 0 && ` · ${t("traces", { n: traces })}`,
+    h("td", {}, h("span", { class: "item" }, line.name), h("span", { class: "muted small-text" }, line.code,
       ...["no_code", "split_pack"].filter((k) => line[k]).map((k) => ` · ${t(`pack_${k}`)}`), line.rx && ` · ${t("rx")}`)),
-    h("td", {}, h("span", { class: "tag" }, className(line.class))),
+    h("td", {}, h("span", { class: "tag" }, className(line.class)), traces > 0 && h("span", { class: "muted small-text block" }, t("traces", { n: traces }))),
     h("td", { class: "money" }, line.unit_price), h("td", { class: "money" }, line.quantity, back && h("span", { class: "back" }, t("returned", { n: back }))),
     h("td", { class: "money strong" }, show(line.total).slice(2)), h("td", { class: "row-tools" }, tools(bill, line)));
 }

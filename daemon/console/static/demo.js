@@ -6,7 +6,7 @@ import { byId, h, put } from "./dom.js";
 import { lineTotal, text } from "./money.js";
 import { box } from "./problem.js";
 import { change, reader, state } from "./store.js";
-import { t } from "./words.js";
+import { english, t } from "./words.js";
 
 export const on = document.documentElement.dataset.demo === "true";
 
@@ -43,13 +43,16 @@ export function draw() {
   const unplugged = r?.state === "down";
   const inside = r && ["present", "fault", "reading"].includes(r.state) ? inserted : "";
   put(panel, h("span", { class: "demo-tag" }, t("demo")),
-    state.cards.map((c) => button(`demo-${c.id}`, c.label, () => act("insert", { id: c.id }), c.id === inside ? "pressed" : "", c.number)),
+    state.cards.map((c) => button(`demo-${c.id}`, short(c.label), () => act("insert", { id: c.id }), c.id === inside ? "pressed" : "", c.number)),
     h("span", { class: "grow" }),
     button("demo-remove", t("demoRemove"), () => act("remove")),
     unplugged ? button("demo-replug", t("demoReplug"), () => act("replug")) : button("demo-unplug", t("demoUnplug"), () => act("unplug")),
     state.silenced ? button("demo-up", t("demoUp"), () => centre(true)) : button("demo-down", t("demoDown"), () => centre(false)),
     problem && box(problem));
 }
+
+// short is a card's label, 周若兰 患者 patient, in the language of the page alone: the strip must stay low.
+const short = (label) => (english() ? label.replace(/^(\S+) [^\x00-\x7f]+ (?=[A-Za-z])/, "$1 ") : label.replace(/ [A-Za-z' -]+$/, ""));
 
 const button = (id, label, act, extra = "", title = "") => h("button", { type: "button", id, class: `demo-button ${extra}`, title, onclick: act }, label);
 
