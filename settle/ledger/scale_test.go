@@ -143,7 +143,7 @@ type scaled struct {
 	RSSMiB        float64
 }
 
-// BenchmarkSize opens ledgers of ten thousand accounts and of many in fresh processes and settles out of them: the p99 of a
+// BenchmarkSize opens ledgers of ten thousand accounts and of many, with twice as many postings, in fresh processes and settles out of them: the p99 of a
 // settlement must not grow with the ledger, nor the start-up, nor the memory.
 func BenchmarkSize(b *testing.B) {
 	accounts := sizeOf(accountsEnv, 200_000)
@@ -193,9 +193,15 @@ func scaleRun(b *testing.B, accounts int) (out scaled) {
 	return out
 }
 
-// fillUp writes strangers straight into the tables, evenly among the hashes of those who are there.
+// fillUp writes strangers straight into the tables, evenly among the hashes of those who are there, with two postings each
+// that the centre has confirmed.
 func (h *house) fillUp(n int) {
 	h.t.Helper()
+	h.sales += 1_000_000 // out of the way of what the fresh process sells
+	h.buy(invent(0), 1)
+	const posted = `INSERT INTO posting (record, report, settlement, leg, person, patient, pot, day, amount, after, centre)
+		SELECT o.record, o.report, o.settlement, 0, p.id, p.id, 'balance', 20251122, 100, 5000, 1
+		FROM (SELECT record, report, settlement FROM posting LIMIT 1) o CROSS JOIN person p WHERE ?1 > 0 AND p.as_of = 1`
 	if err := h.write(context.Background(), func(t *tx) error {
 		for _, statement := range []string{
 			`WITH RECURSIVE k(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i + 1 < ?1)
@@ -206,6 +212,7 @@ func (h *house) fillUp(n int) {
 					contains, as_of, generation)
 				SELECT id, 'normal', 0, 5000, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1 FROM person WHERE ?1 > 0 AND id NOT IN (SELECT person FROM account)`,
 			`INSERT INTO card (hash, person, status, expires, as_of) SELECT pid, id, 'valid', 20351231, 1 FROM person WHERE ?1 > 0 AND as_of = 1`,
+			posted, posted,
 		} {
 			if err := t.run(statement, n); err != nil {
 				return err

@@ -26,6 +26,7 @@ const (
 	ByHand    Candidate = "by-hand rollback"
 	ByHandWAL Candidate = "by-hand wal"
 	Daemon    Candidate = "gongjid"
+	Socket    Candidate = "gongjid, socket" // over a Unix socket
 )
 
 // Figures are what one turn of a candidate came to.
@@ -55,7 +56,7 @@ func (m *Measure) turn(ctx context.Context, c Candidate, callers int, slow time.
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	start := m.startByHand
-	if c == Daemon {
+	if c == Daemon || c == Socket {
 		start = m.startDaemon
 	}
 	s, err := start(ctx, c, dir, callers, slow)
@@ -131,8 +132,8 @@ func (m *Measure) startByHand(ctx context.Context, c Candidate, dir string, _ in
 
 // startDaemon runs gongjid beside its readers and its centre. A slowed disk needs a shim inside the process; then this program
 // runs the same daemon.
-func (m *Measure) startDaemon(ctx context.Context, _ Candidate, dir string, callers int, slow time.Duration) (*server, error) {
-	o := shop.Options{Dir: dir, Binary: m.Binary, Tills: tills, Delay: time.Second}
+func (m *Measure) startDaemon(ctx context.Context, c Candidate, dir string, callers int, slow time.Duration) (*server, error) {
+	o := shop.Options{Dir: dir, Binary: m.Binary, Tills: tills, Delay: time.Second, Socket: c == Socket}
 	var extra []string
 	syncs, profiles := filepath.Join(dir, "syncs"), filepath.Join(dir, "profiles.sock")
 	if slow > 0 {
@@ -166,8 +167,12 @@ func (m *Measure) startDaemon(ctx context.Context, _ Candidate, dir string, call
 		p.Kill()
 		return nil, errors.Join(err, s.Close())
 	}
+	target := Target{"tcp", strings.TrimPrefix(s.APIURL(), "http://"), requests(s)}
+	if c == Socket {
+		target.Network, target.Address = "unix", s.Socket()
+	}
 	return &server{
-		target: Target{"tcp", strings.TrimPrefix(s.APIURL(), "http://"), requests(s)},
+		target: target,
 		pid:    p.PID(), started: started, profile: m.profiled(profiles, callers, slow),
 		commits: func() (float64, error) {
 			series, err := s.Metrics(ctx)

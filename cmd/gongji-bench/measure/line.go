@@ -13,11 +13,12 @@ import (
 
 // Line is the reading of a card at a speed: what crosses the line, how long that takes by itself, and how long it took.
 type Line struct {
-	Baud       int     `json:"baud"`
-	Bytes      int64   `json:"bytes"`
-	MS         float64 `json:"line_ms"`
-	IdentityMS float64 `json:"identity_ms"` // from the first byte of the reading until the holder is known
-	WholeMS    float64 `json:"whole_ms"`
+	Baud           int     `json:"baud"`
+	Bytes          int64   `json:"bytes"`
+	MS             float64 `json:"line_ms"`
+	IdentityLineMS float64 `json:"identity_line_ms"` // what crosses the line until the holder is known
+	IdentityMS     float64 `json:"identity_ms"`      // from the insertion until the holder is known
+	WholeMS        float64 `json:"whole_ms"`
 }
 
 var lineSpeeds = []int{9600, 38400, 115200}
@@ -78,14 +79,16 @@ func cardLine(ctx context.Context, baud int) (l Line, err error) {
 		}
 	}
 	until(func(s cardreader.Status) bool { return s.State == cardreader.StateAbsent })
-	v.Insert(virtual.SampleCard())
-	until(func(s cardreader.Status) bool { return s.State == cardreader.StateReading })
 	began, before := time.Now(), bytes.Load()
+	v.Insert(virtual.SampleCard())
 	until(func(s cardreader.Status) bool { return s.State == cardreader.StatePresent })
-	l.IdentityMS = micros(time.Since(began)) / 1000
+	l.IdentityMS, l.IdentityLineMS = micros(time.Since(began))/1000, lineMS(bytes.Load()-before, baud)
 	until(func(s cardreader.Status) bool { return s.Credential != nil && s.Credential.Complete })
 	l.WholeMS = micros(time.Since(began)) / 1000
 	l.Baud, l.Bytes = baud, bytes.Load()-before
-	l.MS = float64(l.Bytes*gemPCBits) * 1000 / float64(baud)
+	l.MS = lineMS(l.Bytes, baud)
 	return l, ctx.Err()
 }
+
+// lineMS is how long so many bytes take on the line.
+func lineMS(bytes int64, baud int) float64 { return float64(bytes*gemPCBits) * 1000 / float64(baud) }

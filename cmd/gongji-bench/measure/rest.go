@@ -15,13 +15,14 @@ import (
 
 // Rest is the daemon of an ordinary counter when nobody buys: three readers with cards in them.
 type Rest struct {
-	Readers    int     `json:"readers"`
-	StartedMS  Spread  `json:"start_to_ready_ms"`
-	IdleCPU    float64 `json:"idle_cpu_percent"` // of one processor
-	RSS        float64 `json:"rss_mib"`
-	MetricsP50 float64 `json:"metrics_p50_ms"`
-	MetricsP99 float64 `json:"metrics_p99_ms"`
-	For        string  `json:"watched_for"`
+	Readers     int       `json:"readers"`
+	Started     []float64 `json:"start_to_ready_ms"`
+	IdleCPU     float64   `json:"idle_cpu_percent"` // of one processor
+	RSS         float64   `json:"rss_mib"`
+	MetricsP50  float64   `json:"metrics_p50_ms"`
+	MetricsP99  float64   `json:"metrics_p99_ms"`
+	QuoteByLine []float64 `json:"quote_by_line"` // from the insertion of a card to the quote, by what the identity takes on the line
+	For         string    `json:"watched_for"`
 }
 
 const (
@@ -31,7 +32,7 @@ const (
 )
 
 // rest starts a counter some times, leaves the last one alone, and then reads its metrics.
-func (m *Measure) rest(ctx context.Context) (r *Rest, err error) {
+func (m *Measure) rest(ctx context.Context, lines []Line) (r *Rest, err error) {
 	dir, err := os.MkdirTemp(m.Dir, "rest-")
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func (m *Measure) rest(ctx context.Context) (r *Rest, err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var p *shop.Process
-	var started []time.Duration
+	r = &Rest{Readers: restReaders, For: m.Rest.String()}
 	for n := range restStarts {
 		if n > 0 {
 			if err := p.Stop(endWithin); err != nil {
@@ -61,7 +62,7 @@ func (m *Measure) rest(ctx context.Context) (r *Rest, err error) {
 			p.Kill()
 			return nil, startErr
 		}
-		started = append(started, took)
+		r.Started = append(r.Started, micros(took)/1000)
 	}
 	defer func() { err = errors.Join(err, p.Stop(endWithin)) }()
 	waiting, stop := context.WithTimeout(ctx, startWithin)
@@ -73,11 +74,56 @@ func (m *Measure) rest(ctx context.Context) (r *Rest, err error) {
 	before := usageOf(p.PID())
 	pause(ctx, m.Rest)
 	after := usageOf(p.PID())
-	r = &Rest{
-		Readers: restReaders, StartedMS: spread(started, func(d time.Duration) float64 { return micros(d) / 1000 }),
-		IdleCPU: 100 * (after.cpu - before.cpu).Seconds() / m.Rest.Seconds(), RSS: mib(after.rss), For: m.Rest.String(),
+	r.IdleCPU, r.RSS = 100*(after.cpu-before.cpu).Seconds()/m.Rest.Seconds(), mib(after.rss)
+	if err := r.scrape(ctx, s.MetricsURL()); err != nil {
+		return nil, err
 	}
-	return r, r.scrape(ctx, s.MetricsURL())
+	return r, r.quotes(waiting, s, lines)
+}
+
+// quotes lets a till ask for a quote before the card is there, puts the card in and waits for the answer, at each speed of the
+// line.
+func (r *Rest) quotes(ctx context.Context, s *shop.Shop, lines []Line) error {
+	for _, l := range lines {
+		s.Reader(0).Remove()
+		if err := s.Reader(0).SetPace(l.Baud); err != nil {
+			return err
+		}
+		took, err := quote(ctx, s)
+		if err != nil {
+			return fmt.Errorf("a quote at %d baud: %w", l.Baud, err)
+		}
+		r.QuoteByLine = append(r.QuoteByLine, over(took, l.IdentityLineMS))
+	}
+	return nil
+}
+
+// quote is how long it takes from the insertion to the answer, in milliseconds.
+func quote(ctx context.Context, s *shop.Shop) (float64, error) {
+	c := s.Client(0)
+	defer c.Close()
+	for { // until the reader is empty
+		answer, err := c.Reader(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if answer.Readers[0].State == "absent" {
+			break
+		}
+		pause(ctx, 5*time.Millisecond)
+	}
+	asked := sale(0).SaleRequest
+	asked.WaitSeconds = 30
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.Quote(ctx, asked)
+		answered <- err
+	}()
+	pause(ctx, 300*time.Millisecond) // for the request to be under way
+	began := time.Now()
+	s.Insert(0, 0)
+	err := <-answered
+	return micros(time.Since(began)) / 1000, err
 }
 
 // scrape reads the metrics again and again, as a monitoring server does.
@@ -102,12 +148,4 @@ func (r *Rest) scrape(ctx context.Context, url string) error {
 	slices.Sort(took)
 	r.MetricsP50, r.MetricsP99 = micros(quantile(took, 0.5))/1000, micros(quantile(took, 0.99))/1000
 	return nil
-}
-
-func (r *Rest) print(w io.Writer) {
-	fmt.Fprintf(w, "\nat rest, %d readers with cards\t\t\t\t\n", r.Readers)
-	fmt.Fprintf(w, "start to ready, ms\t≤ 300\t%s\t\t\n", text(r.StartedMS))
-	fmt.Fprintf(w, "idle, percent of a processor over %s\t< 0.2\t%.2f\t\t\n", r.For, r.IdleCPU)
-	fmt.Fprintf(w, "resident, MiB\t< 64\t%.0f\t\t\n", r.RSS)
-	fmt.Fprintf(w, "/metrics, ms\t< 2\t%.2f (p99 %.2f)\t\t\n", r.MetricsP50, r.MetricsP99)
 }

@@ -25,6 +25,8 @@ type Measure struct {
 	Slow       []time.Duration // added to every fsync
 	SlowCalls  []int           // callers with a slowed disk
 	Rest       time.Duration   // how long the daemon is watched at rest; 0: not
+	Accounts   int             // of a large ledger that settlements are measured on beside a small one; 0: not
+	Records    int             // over which pages of the record search are measured; 0: not
 	Profiles   string          // folder for profiles of the daemon under load; empty: none are taken
 }
 
@@ -82,8 +84,9 @@ type Result struct {
 	Floors     Floors        `json:"floors"`
 	Lines      []Line        `json:"card_lines"`
 	Rows       []Row         `json:"rows"`
-	Ratios     []Ratio       `json:"ratios"`
+	Goals      []Goal        `json:"goals"`
 	Rest       *Rest         `json:"rest,omitempty"`
+	Scale      *Scale        `json:"scale,omitempty"`
 }
 
 // floorsOf is one round's floors.
@@ -128,14 +131,22 @@ func (m *Measure) Run(ctx context.Context) (*Result, error) {
 	for _, c := range cases {
 		r.Rows = append(r.Rows, rowOf(c, turns[c]))
 	}
-	r.Ratios = ratios(turns, floors)
+	var reached goals
+	reached.load(turns, floors)
+	reached.lines(lines)
 	if m.Rest > 0 {
-		rest, err := m.rest(ctx)
-		if err != nil {
+		if r.Rest, err = m.rest(ctx, lines); err != nil {
 			return nil, err
 		}
-		r.Rest = rest
+		reached.rest(r.Rest)
 	}
+	if m.Accounts > 0 || m.Records > 0 {
+		if r.Scale, err = m.scale(ctx); err != nil {
+			return nil, err
+		}
+		reached.scale(r.Scale)
+	}
+	r.Goals = reached
 	return r, nil
 }
 
@@ -144,6 +155,9 @@ func (m *Measure) cases() (list []Case) {
 	for _, callers := range m.Callers {
 		for _, c := range []Candidate{ByHand, ByHandWAL, Daemon} {
 			list = append(list, Case{c, callers, 0})
+		}
+		if callers == 1 {
+			list = append(list, Case{Socket, callers, 0})
 		}
 	}
 	for _, slow := range m.Slow {

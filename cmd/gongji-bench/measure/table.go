@@ -24,7 +24,7 @@ func (r *Result) Print(out io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	for _, l := range r.Lines {
-		fmt.Fprintf(w, "card at %d baud\t%d bytes\t%.0f ms of line\tidentity %.0f ms\twhole %.0f ms\t\n", l.Baud, l.Bytes, l.MS, l.IdentityMS, l.WholeMS)
+		fmt.Fprintf(w, "card at %d baud\t%d bytes\t%.0f ms of line\tidentity %.0f ms of %.0f\twhole %.0f ms\t\n", l.Baud, l.Bytes, l.MS, l.IdentityMS, l.IdentityLineMS, l.WholeMS)
 	}
 	fmt.Fprintln(w, "\ncandidate\tcallers\tfsync\tsettled/s\tby probe\tp50 µs\tp99 µs\tp99.9 µs\tfailed %\tfsyncs\tCPU µs\tRSS MiB\t")
 	for i := range r.Rows {
@@ -33,16 +33,15 @@ func (r *Result) Print(out io.Writer) error {
 			times(row.TimesProbe), text(row.P50), text(row.P99), row.P999.Median, row.Failed.Median, row.Syncs.Median, text(row.CPU), row.RSS.Median)
 	}
 	fmt.Fprintln(w, "\ngoal\tshall\tis\t\t")
-	for _, ratio := range r.Ratios {
-		met := "met"
-		if !ratio.Met {
-			met = "missed"
+	missed := 0
+	for _, goal := range r.Goals {
+		verdict := "met"
+		if !goal.Met {
+			verdict, missed = "missed", missed+1
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", ratio.Name, ratio.Goal, times(ratio.Value), met)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", goal.Name, goal.Shall, times(goal.Value), verdict)
 	}
-	if r.Rest != nil {
-		r.Rest.print(w)
-	}
+	fmt.Fprintf(w, "\n%d of %d goals met\t\n", len(r.Goals)-missed, len(r.Goals))
 	return w.Flush()
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"gongji/cardreader/virtual"
 	"gongji/settle"
 	"gongji/sync/centre"
 )
@@ -12,6 +13,14 @@ import (
 type Person struct {
 	centre.Member
 	Giver bool // has no till of their own: the relative
+}
+
+// Card is the person's social security card.
+func (p *Person) Card() virtual.Medium {
+	return virtual.SocialCard(virtual.Person{
+		IDNumber: p.IDNumber, Name: p.Name, Number: p.CardNumber, Identifier: p.Identifier, Version: "2.00", Sex: p.Sex,
+		Ethnicity: p.Ethnicity, IssuedOn: p.Issued.String(), ExpiresOn: p.Expires.String(),
+	})
 }
 
 var surnames = []string{"周", "贺", "陆", "沈", "顾", "秦", "白", "江"}

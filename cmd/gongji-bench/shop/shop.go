@@ -30,6 +30,8 @@ type Options struct {
 	Extra  string        // more configuration, YAML
 	Shared bool          // one reader serves every till, as in a small shop
 	Delay  time.Duration // how long the centre takes for every message
+	Socket bool          // the API is on Socket() too
+	Pace   int           // baud rate at which the readers' lines carry bytes; 0: as fast as they go
 }
 
 // Shop is one counter. Its methods are for one goroutine, except Client and Centre, which are for any.
@@ -103,7 +105,7 @@ func (s *Shop) openReaders() error {
 		n = 1
 	}
 	for i := range n {
-		r, err := virtual.NewReader(virtual.Options{Kind: virtual.KindGemPC, Link: s.line(i)})
+		r, err := virtual.NewReader(virtual.Options{Kind: virtual.KindGemPC, Link: s.line(i), Pace: s.o.Pace})
 		if err != nil {
 			return err
 		}
@@ -114,13 +116,7 @@ func (s *Shop) openReaders() error {
 }
 
 // Insert puts a person's card into a till's reader.
-func (s *Shop) Insert(till, person int) {
-	p := s.People[person]
-	s.readers[till].Insert(virtual.SocialCard(virtual.Person{
-		IDNumber: p.IDNumber, Name: p.Name, Number: p.CardNumber, Identifier: p.Identifier, Version: "2.00", Sex: p.Sex,
-		Ethnicity: p.Ethnicity, IssuedOn: p.Issued.String(), ExpiresOn: p.Expires.String(),
-	}))
-}
+func (s *Shop) Insert(till, person int) { s.readers[till].Insert(s.People[person].Card()) }
 
 // Reader is a till's virtual reader, for faults.
 func (s *Shop) Reader(till int) *virtual.Reader { return s.readers[till] }
@@ -170,17 +166,24 @@ func (s *Shop) Tokens() []string { return append([]string{s.manager}, s.tokens..
 // MetricsURL is where the daemon's metrics are.
 func (s *Shop) MetricsURL() string { return "http://" + s.metrics + "/metrics" }
 
+// Socket is the path of the Unix socket of the API, where Options.Socket asks for one.
+func (s *Shop) Socket() string { return filepath.Join(s.o.Dir, "api.sock") }
+
 // APIURL is the daemon's API.
 func (s *Shop) APIURL() string { return "http://" + s.api }
 
 func (s *Shop) yaml() string {
+	socket := ""
+	if s.o.Socket {
+		socket = s.Socket()
+	}
 	text := fmt.Sprintf(`data: %q
 region: "430100"
 venue: {code: P43010000001, name: 示例大药房, kind: pharmacy, area: "430100", agreement_until: 2099-12-31}
-listen: {api: %q, metrics: %q}
+listen: {api: %q, metrics: %q, unix: %q}
 upstream: {url: "http://%s/fsi/api/rsfComIfsService/callService", timeout: 5s, proof_after: 1s, extensions: [feed, expected_split, trace], feed: {interval: 5s}}
 offline: {max_age: 24h, max_sale: "99999.00", max_person_total: "9999999.00", max_total: "9999999.00", max_count: 1000000}
-`, s.Data(), s.api, s.metrics, s.address)
+`, s.Data(), s.api, s.metrics, socket, s.address)
 	text += "readers:\n"
 	for i := range s.readers {
 		terminal := fmt.Sprintf(", terminal: %s", Till(i))
