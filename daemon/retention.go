@@ -72,7 +72,7 @@ func (r *retention) night(ctx context.Context, now time.Time) error {
 	}
 	recorded := r.store.RecordIncident(ctx, incidentRetention, map[string]string{
 		"before": before.Format(time.DateOnly), "messages": strconv.Itoa(pruned.Messages), "incidents": strconv.Itoa(pruned.Incidents),
-		"people": strconv.Itoa(pruned.People),
+		"people": strconv.Itoa(pruned.People), "names": strconv.Itoa(pruned.Names),
 	})
 	if err == nil {
 		err = recorded

@@ -21,11 +21,15 @@ const auditLimit = 1000
 // import, which writes a line of its own.
 var everyday = map[string]bool{"POST /v1/quotes": true, "POST /v1/settlements": true, "POST /v1/bindings/import": true}
 
+// audits reports whether a change by this call is a line of the audit record.
+func (s *Server) audits(c *call) bool { return s.o.Records != nil && c.manager() && !everyday[c.route] }
+
 // audit writes down what a manager changed: which token, over which way, to what effect. What was decided is in the ledger's
-// own records; an attempt that was refused is written too.
-func (s *Server) audit(r *http.Request, c *call, status int) {
-	if s.o.Records == nil || !c.manager() || everyday[c.route] {
-		return
+// own records; an attempt that was refused is written too. It is on disk before the answer leaves: a change that cannot be
+// written down is answered as a fault of the store, and the repeat of the request is written down instead.
+func (s *Server) audit(r *http.Request, c *call, status int) error {
+	if !s.audits(c) {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()
@@ -37,7 +41,9 @@ func (s *Server) audit(r *http.Request, c *call, status int) {
 	}
 	if err := s.o.Records.RecordIncident(ctx, incidentManager, detail); err != nil {
 		s.o.Logger.Error("a manager's change could not be recorded", "request_id", c.id, "code", settle.CodeOf(err))
+		return err
 	}
+	return nil
 }
 
 // pathOf is the path of a request that has a route; any other could hold anything.

@@ -1,6 +1,9 @@
 package localapi
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // Routes is the route table for tests that walk it.
 func Routes() (list [][2]string) {
@@ -19,3 +22,6 @@ func Streams(s *Server) int {
 
 // SetBodyTimeout changes how long a client may take to send a body.
 func SetBodyTimeout(s *Server, d time.Duration) { s.guard.bodyTimeout = d }
+
+// Handler is what serves every request, guard and all.
+func Handler(s *Server) http.Handler { return s.guard }

@@ -1,6 +1,7 @@
 package localapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.refuse(answer, r, err)
 			return
 		}
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && g.s.audits(c) {
+		answer.held = &bytes.Buffer{}
 	}
 	if pattern == "" {
 		g.refuse(answer, r, unrouted(handler, r, answer.Header()))
@@ -258,15 +262,34 @@ func (g *guard) finish(w *recorder, r *http.Request, c *call, began time.Time) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || c.token.Name == "" {
 		return
 	}
-	g.s.audit(r, c, w.status)
+	if err := g.s.audit(r, c, w.status); err != nil && w.held != nil {
+		w.held.Reset()
+		w.status = 0
+		writeProblem(w, newProblem(r.Context(), err))
+	}
+	w.release()
 	g.s.o.Logger.Info("request", "request_id", c.id, "method", r.Method, "route", c.route, "pos", c.token.Name, "peer", c.peer.String(), "status", w.status,
 		"code", c.code, "took", g.s.o.Clock().Sub(began))
 }
 
-// recorder remembers the status of an answer.
+// recorder remembers the status of an answer, and keeps one back whose change must be in the audit record first.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	held   *bytes.Buffer // nil: it is passed on
+}
+
+// release passes on what was held back.
+func (w *recorder) release() {
+	if w.held == nil {
+		return
+	}
+	held := w.held
+	w.held = nil
+	if w.status != 0 {
+		w.ResponseWriter.WriteHeader(w.status)
+		_, _ = w.ResponseWriter.Write(held.Bytes()) // a client that is gone has its answer in the audit record
+	}
 }
 
 // WriteHeader notes the status and passes it on.
@@ -274,13 +297,18 @@ func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 	}
-	w.ResponseWriter.WriteHeader(status)
+	if w.held == nil {
+		w.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // Write counts as 200 where no status was given.
 func (w *recorder) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+	}
+	if w.held != nil {
+		return w.held.Write(p)
 	}
 	return w.ResponseWriter.Write(p)
 }
