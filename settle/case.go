@@ -22,6 +22,7 @@ const (
 	CaseTraceForm        Case = "trace_form"        // E_TRACE_FORM
 	CaseTracePack        Case = "trace_pack"        // E_TRACE_PACK
 	CaseAgentDiffers     Case = "agent_differs"     // E_PROXY_DOCS: the identity card is another person's
+	CasePayerBarred      Case = "payer_barred"      // E_PREMIUM_BALANCE: may not pay for this relative at all
 	CasePayerCard        Case = "payer_card"        // PERSON_CARD_MISMATCH: a contribution's payer
 	CasePremiumCancelled Case = "premium_cancelled" // ALREADY_REVERSED: a contribution
 	CasePremiumYear      Case = "premium_year"      // E_PREMIUM_WINDOW: neither this year nor the next
@@ -68,7 +69,7 @@ var CaseSentences = map[Case]Sentence{
 	},
 	CaseTraceForm: {
 		Message: "第 {line} 行的 {trace_code} 不是药品追溯码。",
-		Hint:    "请扫药盒上的药品追溯码（20 位数字），不要扫商品条码，也不要手工编造。",
+		Hint:    "请扫药盒上的药品追溯码，不要扫商品条码，也不要手工编造。",
 		English: "Line {line}: {trace_code} does not have the form of a trace code.",
 	},
 	CaseTracePack: {
@@ -80,6 +81,11 @@ var CaseSentences = map[Case]Sentence{
 		Message: "身份证阅读器上的身份证与登记的代购人不是同一人。",
 		Hint:    "请把代购人本人的身份证放在阅读器上，并核对登记的姓名和身份证号。",
 		English: "The identity card on the reader is not the agent's.",
+	},
+	CasePayerBarred: {
+		Message: "代缴人的账户不能为这位家人缴费：{why_message}",
+		Hint:    "请核对双方的共济绑定；换一位已绑定的家人代缴，或到税务渠道缴费。",
+		English: "The payer's account may not pay for this relative: {why}.",
 	},
 	CasePayerCard: {
 		Message: "人卡不一致：这张卡不是代缴人本人的。",

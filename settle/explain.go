@@ -139,6 +139,12 @@ func giverTitle(bill *Bill, giver PersonID) string {
 	return bill.Bindings[at].Relation.GiverTitle()
 }
 
+// Why is in Chinese why the account stopped where it did.
+func (t *Trial) Why() string {
+	chinese, _ := trialReason(t)
+	return chinese
+}
+
 // trialReason is why an account stopped where it did.
 func trialReason(trial *Trial) (chinese, english string) {
 	switch {

@@ -100,3 +100,18 @@ func TestExplainUnpayableOnly(t *testing.T) {
 		t.Errorf("the cash is explained as %q", said)
 	}
 }
+
+// An account that paid is not said to have had nothing: it was used up, or its limit was.
+func TestWhyAnAccountStopped(t *testing.T) {
+	for rule, want := range map[string]string{
+		"share_from": "可用的钱已用完。", "caps.giver_limit_scope": "已用到共济人自己设定的限额。", "reserve.min_after": "已用到须保留的最低余额。",
+	} {
+		trial := Trial{Account: "G", Payable: 500, Available: 300, Taken: 300, Reason: KZero, Rule: rule}
+		if got := trial.Why(); got != want {
+			t.Errorf("%s: %q, want %q", rule, got, want)
+		}
+	}
+	if got := (&Trial{Account: "G", Payable: 500, Reason: KZero, Rule: "share_from"}).Why(); got != ReasonSentences[KZero].Message {
+		t.Errorf("an empty account: %q", got)
+	}
+}

@@ -202,7 +202,7 @@ func why(p *settle.Posting, plan *settle.Plan) string {
 	for i := range plan.Trials {
 		t := &plan.Trials[i]
 		if t.Account == p.Person && (t.Pot == "" || t.Pot == p.Pot) && t.Reason != "" {
-			return text + settle.ReasonSentences[t.Reason].Message
+			return text + t.Why()
 		}
 	}
 	return text

@@ -165,7 +165,7 @@ func (p *paying) refused(in settle.PremiumInput, plan settle.PremiumPlan) error 
 	if why == "" {
 		return settle.Refused(plan.Refusal)
 	}
-	return settle.Refused(settle.EPremiumBalance).With("why", string(why)).With("why_message", settle.ReasonSentences[why].Message)
+	return settle.Refused(settle.EPremiumBalance).In(settle.CasePayerBarred).With("why", string(why)).With("why_message", settle.ReasonSentences[why].Message)
 }
 
 // windowsText lists the days on which contributions are collected.
