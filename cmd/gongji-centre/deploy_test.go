@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
 )
 
 var (
@@ -76,4 +80,51 @@ func scrapeCentre(t *testing.T) string {
 	}
 	t.Fatalf("no metrics: %s", stdout.String())
 	return ""
+}
+
+// TestContainersStartTheCommand: what container file and compose examples start it with are flags that it has.
+func TestContainersStartTheCommand(t *testing.T) {
+	type service struct {
+		Entrypoint, Command []string
+	}
+	starts := map[string][]string{}
+	for _, file := range []string{"compose.yaml", "compose-postgres.yaml"} {
+		var compose struct{ Services map[string]service }
+		if err := yaml.Unmarshal(deployed(t, file), &compose); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for name, s := range compose.Services {
+			if strings.HasPrefix(name, "centre") {
+				starts[file+" "+name] = append(s.Entrypoint, s.Command...)
+			}
+		}
+	}
+	lines := regexp.MustCompile(`(?m)^(?:ENTRYPOINT|CMD) (\[.*\])$`).FindAllSubmatch(deployed(t, "Containerfile"), -1)
+	for _, line := range lines {
+		var words []string
+		if err := json.Unmarshal(line[1], &words); err != nil {
+			t.Fatal(err)
+		}
+		starts["Containerfile"] = append(starts["Containerfile"], words...)
+	}
+	if len(starts) != 4 {
+		t.Errorf("only %d starts were found", len(starts))
+	}
+	for where, words := range starts {
+		if len(words) > 0 && words[0] == "/gongji-centre" {
+			words = words[1:]
+		}
+		if err := newCommand().ParseFlags(words); err != nil || len(words) == 0 {
+			t.Errorf("%s starts %v: %v", where, words, err)
+		}
+	}
+}
+
+func deployed(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "config", "deploy", "centre", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -196,3 +196,33 @@ func TestNewsOfProcesses(t *testing.T) {
 		t.Errorf("%d pulls", pulls-before)
 	}
 }
+
+// BenchmarkTell measures the centre's end alone: news sealed for 10,000 lines and taken by the message server, which nobody
+// listens at.
+func BenchmarkTell(b *testing.B) {
+	s := hub(b, nil)
+	relayed, err := NewServer(ServerOptions{Endpoint: at(s), Handler: done, Watch: WatchOptions{Off: true}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer relayed.nc.Close()
+	before := heap()
+	for i := range 10_000 {
+		keys := must[keyPair](b)(newKeyPair())
+		relayed.herald.hello(fmt.Sprintf("P43%09d", i), keys.name)
+	}
+	weight := float64(heap()-before) / 10_000
+	n := settle.News{ID: "N", CentreTime: time.Now(), Through: "00000000000000000042",
+		Cards: []settle.NewsCard{{PsnNo: "43010000000000009001", Number: "T00000001", Identifier: "639900D15600000500BF7C7A00000001", Status: settle.CardLost}}}
+	processor := processorTime()
+	for b.Loop() {
+		if err := relayed.herald.tell(&n); err != nil {
+			b.Fatal(err)
+		}
+		if err := relayed.nc.Flush(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(processorTime()-processor)/float64(b.N)/10_000/1000, "processor-us/venue")
+	b.ReportMetric(weight, "B/line")
+}

@@ -367,37 +367,51 @@ func heap() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// BenchmarkUrgent2000 measures from the centre knowing of a lost card until 2,000 venues have taken it in: told as news, and,
-// for comparison in the same run, by a notice after which each pulls. Venues, message server and centre are one process; a
-// venue's ledger is a list in memory. processor-ms is the processor time of all of them until the last one knows.
-func BenchmarkUrgent2000(b *testing.B) {
-	for _, way := range []string{"news", "pulls"} {
-		b.Run(way, func(b *testing.B) {
-			s := hub(b, func(o *server.Options) { o.MaxConn = 5000 })
+// BenchmarkUrgent measures from the centre knowing of a lost card until all venues have taken it in: told as news, and, for
+// comparison in the same run, by a notice after which each pulls. Venues, message server and centre are one process; a venue's
+// ledger is a list in memory. Up to 2,000 are connected over TCP, more in memory. processor-ms is the processor time of all of
+// them until the last one knows, first-pull-s is how long it took until all had connected and pulled for the first time, B/venue
+// is a venue's heap and stacks, the message server's and the centre's share of it included.
+func BenchmarkUrgent(b *testing.B) {
+	for _, c := range []struct {
+		way   string
+		count int
+	}{{"news", 2000}, {"pulls", 2000}, {"news", 10_000}, {"pulls", 10_000}} {
+		b.Run(fmt.Sprintf("%s/%d", c.way, c.count), func(b *testing.B) {
+			s := hub(b, func(o *server.Options) { o.MaxConn = 2 * c.count })
 			book, members := family(b, nil)
 			relayed, _ := serving(b, ServerOptions{Endpoint: at(s), Handler: book.Handler()})
+			end := at(s)
+			if c.count > 2000 {
+				end = Endpoint{InProcess: s}
+			}
+			before, began := heap(), time.Now()
 			var stores []*store
-			for i := range 2000 {
-				one := openStore(b, at(s), fmt.Sprintf("P43%09d", i))
-				if way == "pulls" {
+			for i := range c.count {
+				one := openStore(b, end, fmt.Sprintf("P43%09d", i))
+				if c.way == "pulls" {
 					one.line.OnNews(nil)
 				}
 				stores = append(stores, one)
 			}
 			for _, one := range stores {
-				until(b, 120*time.Second, "the first pull", func() bool { _, pulls := one.heard(); return pulls > 0 })
+				until(b, 300*time.Second, "the first pull", func() bool { _, pulls := one.heard(); return pulls > 0 })
 			}
-			if way == "news" {
+			connected := time.Since(began)
+			if c.way == "news" {
 				until(b, 60*time.Second, "all listen", func() bool {
 					relayed.herald.mu.Lock()
 					defer relayed.herald.mu.Unlock()
 					return len(relayed.herald.listeners) == len(stores)
 				})
 			}
+			weight := float64(heap()-before) / float64(c.count)
 			var worst, processor time.Duration
 			for b.Loop() {
 				processor += urgentRound(b, book, members[0], stores, &worst)
 			}
+			b.ReportMetric(connected.Seconds(), "first-pull-s")
+			b.ReportMetric(weight, "B/venue")
 			b.ReportMetric(worst.Seconds()*1000, "ms/worst")
 			b.ReportMetric(processor.Seconds()*1000/float64(b.N), "processor-ms")
 		})
