@@ -147,7 +147,10 @@ type Dossier struct {
 	Figures    Figures // of Sale
 	// Pays are what the accounts pay of Figures, by person number in paying order, each once; nil where the ledger leaves it
 	// to the centre.
-	Pays      []PersonPay
+	Pays []PersonPay
+	// Leave is what earlier sales, settled offline and not acknowledged yet, count on of the venue's allowances: the centre has
+	// promised it to them, and this message must leave it alone.
+	Leave     []PersonPay
 	At        time.Time
 	ReceiptNo string
 	Evoucher  string     // in line only: the 医保码 that was shown; never stored

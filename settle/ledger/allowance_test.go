@@ -94,3 +94,50 @@ func TestLostAndDeceasedOffline(t *testing.T) {
 		t.Errorf("somebody else of the page: %v", err)
 	}
 }
+
+// TestLeaveToEarlierSales: a report names what earlier offline sales count on of the allowances of whoever may pay, until those
+// are acknowledged; not what comes after it, and not what was at risk.
+func TestLeaveToEarlierSales(t *testing.T) {
+	h := openHouse(t)
+	s := h.family()
+	s.Accounts[1].Allowance, s.Accounts[1].AllowanceUntil = 5000, noon.Add(24*time.Hour) // the daughter's
+	h.apply(s)
+	own := s.Accounts[0].Balance
+	offline := h.order(h.patient, line("1", own+3000))
+	offline.Offline = true
+	first := h.settle(offline)
+	if first.AtRisk != own || first.Postings[1].Covered != 3000 {
+		t.Fatalf("at risk %s, %+v", first.AtRisk, first.Postings)
+	}
+	early := h.due()
+	h.buy(h.daughter, 1000)
+	var late settle.Report
+	due, err := h.DueReports(t.Context(), h.clock.now(), 10)
+	if err != nil || len(due) != 2 {
+		t.Fatalf("%d reports are due, %v", len(due), err)
+	}
+	for _, r := range due {
+		if r.ID != early.ID {
+			late = r
+		}
+	}
+	leave := func(r settle.Report) []settle.PersonPay {
+		d, err := h.Dossier(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Leave
+	}
+	if list := leave(early); len(list) != 0 {
+		t.Errorf("the first sale leaves %+v", list)
+	}
+	if list := leave(late); len(list) != 1 || list[0] != (settle.PersonPay{PsnNo: h.daughter.psnNo, Amount: 3000}) {
+		t.Errorf("the later sale leaves %+v", list)
+	}
+	h.wantVerified()
+	h.accept(early, h.clock.now())
+	if list := leave(late); len(list) != 0 {
+		t.Errorf("after the first was booked the later leaves %+v", list)
+	}
+	h.wantVerified()
+}

@@ -203,9 +203,9 @@ func orNull(id int64) any {
 }
 
 func (t *tx) addPosting(record, report int64, of subject, leg int, person, patient int64, day settle.Date, p *settle.Posting) error {
-	return t.run(`INSERT INTO posting (record, report, settlement, premium, leg, person, patient, pot, day, amount, after, centre)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		record, report, orNull(of.settlement), orNull(of.premium), leg, person, patient, p.Pot, day, p.Amount, p.After, open)
+	return t.run(`INSERT INTO posting (record, report, settlement, premium, leg, person, patient, pot, day, amount, after, covered, centre)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		record, report, orNull(of.settlement), orNull(of.premium), leg, person, patient, p.Pot, day, p.Amount, p.After, p.Covered, open)
 }
 
 func (t *tx) addReport(kind settle.ReportKind, of subject, person int64, amount settle.Fen, at time.Time, record int64) (int64, error) {

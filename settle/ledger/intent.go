@@ -84,6 +84,9 @@ func (l *Ledger) PrepareInline(ctx context.Context, order settle.SettleOrder) (d
 				return err
 			}
 		}
+		if d.Leave, err = t.promised(order.Sale.Patient, open); err != nil {
+			return err
+		}
 		return t.identify(&d, &order.Presence)
 	})
 	if err != nil && settle.CodeOf(err) == settle.PersonCardMismatch {

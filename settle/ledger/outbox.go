@@ -110,6 +110,9 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 	if d.Pays, err = t.whoPays(&d, pays); err != nil {
 		return d, err
 	}
+	if d.Leave, err = t.leave(&d, own); err != nil {
+		return d, err
+	}
 	if d.Report.Kind == settle.ReportOrphan {
 		if d.Booked, err = t.orphanBooking(report); err != nil {
 			return d, err
@@ -186,6 +189,43 @@ func (t *tx) whoPays(d *settle.Dossier, pays []settle.Pay) (list []settle.Person
 		list = append(list, settle.PersonPay{PsnNo: who.PsnNo, Amount: sums[person]})
 	}
 	return list, nil
+}
+
+// leave lists what sales before a record, settled offline and not acknowledged yet, count on of the allowances on the accounts
+// that a report may debit.
+func (t *tx) leave(d *settle.Dossier, record int64) (list []settle.PersonPay, err error) {
+	beneficiary := d.Report.Person
+	if d.Premium != nil {
+		beneficiary = d.Premium.Beneficiary
+	}
+	return t.promised(beneficiary, record)
+}
+
+// promised is leave for a patient's message. A sale that the centre has refused counts on nothing more.
+func (t *tx) promised(patient settle.PersonID, record int64) (list []settle.PersonPay, err error) {
+	name, _ := t.vault().pid(patient)
+	sums := map[settle.PersonID]settle.Fen{}
+	var order []settle.PersonID
+	err = t.each(`SELECT p.pid, SUM(o.covered) FROM posting o JOIN report r ON r.id = o.report JOIN person p ON p.id = o.person
+		WHERE o.person IN (SELECT id FROM person WHERE pid = ?1 UNION
+				SELECT b.giver FROM binding b JOIN person q ON q.id = b.beneficiary WHERE q.pid = ?1 AND b.active = 1)
+			AND o.centre = ?2 AND o.covered > 0 AND o.record < ?3 AND r.done = 0
+		GROUP BY o.person ORDER BY o.person`, []any{name, open, record}, func(scan func(dest ...any) error) error {
+		var pid []byte
+		var sum settle.Fen
+		err := scan(&pid, &sum)
+		person := t.vault().personID(pid)
+		sums[person], order = sum, append(order, person)
+		return err
+	})
+	for _, person := range order {
+		who, fault := t.inClear(person)
+		if fault != nil {
+			return nil, fault
+		}
+		list = append(list, settle.PersonPay{PsnNo: who.PsnNo, Amount: sums[person]})
+	}
+	return list, err
 }
 
 // soldRecord is what a report needs of a settlementRecord; a backlog of reports does not decode the rest.

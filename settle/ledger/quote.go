@@ -181,23 +181,25 @@ func (f *facts) post(quote *settle.Quote) error {
 		if f.belowFloor(h, pay.Pot) {
 			return broken("plan takes an account below its floor")
 		}
-		quote.Postings = append(quote.Postings, settle.Posting{Party: h.party, Pot: pay.Pot, Amount: pay.Amount, After: after})
+		posting := settle.Posting{Party: h.party, Pot: pay.Pot, Amount: pay.Amount, After: after}
 		if f.offline {
-			quote.AtRisk += h.risk(pay)
+			posting.Covered = h.cover(pay)
+			quote.AtRisk += pay.Amount - posting.Covered
 		}
+		quote.Postings = append(quote.Postings, posting)
 	}
 	return nil
 }
 
-// risk is the part of a debit that no allowance covers. The quota of a wallet is promised by its owner, not set aside
+// cover is the part of a debit that an allowance covers. The quota of a wallet is promised by its owner, not set aside
 // for this venue, so no allowance covers it.
-func (h *holder) risk(pay settle.Pay) settle.Fen {
+func (h *holder) cover(pay settle.Pay) settle.Fen {
 	if pay.Pot == settle.PotQuota {
-		return pay.Amount
+		return 0
 	}
 	covered := min(pay.Amount, h.allowance)
 	h.allowance -= covered
-	return pay.Amount - covered
+	return covered
 }
 
 // belowFloor reports whether a debit took too much: a pot below the money frozen on it, a quota below 0, a giver below

@@ -318,7 +318,7 @@ func (v *verifier) checkSettlement(l *link) error {
 	for i := range s.Postings {
 		p := &s.Postings[i]
 		paid += p.Amount
-		want = append(want, postedColumns{Person: p.Person, Pot: p.Pot, Leg: legSettle, Day: s.Day, Amount: p.Amount})
+		want = append(want, postedColumns{Person: p.Person, Pot: p.Pot, Leg: legSettle, Day: s.Day, Amount: p.Amount, Covered: p.Covered})
 		if p.After < 0 || p.Amount <= 0 {
 			v.found(FoundBroken, 2, l.seq, l.where(), "a posting leaves an account below its floor")
 		}
@@ -353,16 +353,18 @@ type postedColumns struct {
 	Leg    int
 	Day    settle.Date
 	Amount settle.Fen
+
+	Covered settle.Fen
 }
 
 func (v *verifier) checkPostings(l *link, want []postedColumns) error {
 	got := make([]postedColumns, 0, len(want))
-	err := v.each(`SELECT p.pid, o.pot, o.leg, o.day, o.amount FROM posting o JOIN person p ON p.id = o.person
+	err := v.each(`SELECT p.pid, o.pot, o.leg, o.day, o.amount, o.covered FROM posting o JOIN person p ON p.id = o.person
 		WHERE o.record = ? ORDER BY o.id`, []any{l.seq},
 		func(scan func(dest ...any) error) error {
 			var pid []byte
 			var p postedColumns
-			err := scan(&pid, &p.Pot, &p.Leg, &p.Day, &p.Amount)
+			err := scan(&pid, &p.Pot, &p.Leg, &p.Day, &p.Amount, &p.Covered)
 			p.Person = v.vault().personID(pid)
 			got = append(got, p)
 			return err
@@ -507,13 +509,13 @@ func (v *verifier) checkReturn(l *link) error {
 		if net -= pay.Amount; pay.Pot == settle.PotDifference {
 			continue // not posted
 		}
-		want = append(want, postedColumns{pay.Account, pay.Pot, legCancel, day, -pay.Amount})
+		want = append(want, postedColumns{Person: pay.Account, Pot: pay.Pot, Leg: legCancel, Day: day, Amount: -pay.Amount})
 	}
 	for _, pay := range record.Rebooked {
 		if net += pay.Amount; pay.Pot == settle.PotDifference {
 			continue
 		}
-		want = append(want, postedColumns{pay.Account, pay.Pot, legRebook, day, pay.Amount})
+		want = append(want, postedColumns{Person: pay.Account, Pot: pay.Pot, Leg: legRebook, Day: day, Amount: pay.Amount})
 	}
 	if fig := back.Figures; -net != fig.Own+fig.Shared || fig.Fund+fig.Own+fig.Shared+fig.Cash != fig.Total {
 		v.found(FoundBroken, 6, l.seq, l.where(), "what comes back does not sum")

@@ -75,7 +75,7 @@ func (v *verifier) checkAdjustment(l *link) error {
 	v.sumAdjustment(l, &record, delta)
 	want := make([]postedColumns, 0, len(record.Moved))
 	for _, m := range record.Moved {
-		want = append(want, postedColumns{m.Account, m.Pot, m.Leg, settle.DateOf(adj.At), m.Amount})
+		want = append(want, postedColumns{Person: m.Account, Pot: m.Pot, Leg: m.Leg, Day: settle.DateOf(adj.At), Amount: m.Amount})
 	}
 	return v.checkPostings(l, want)
 }

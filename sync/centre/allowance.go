@@ -15,9 +15,8 @@ import (
 // A venue that has seen a family lately gets Percent of what is free on each of its accounts, to spend until Life is over.
 // The money stays set aside for Grace more, since a sale of the last minute may be reported late; then it is everybody's
 // again, and at once where the venue returns it (G105). While no report is later than Grace, whatever a venue sells
-// within an allowance is booked as it was sold. That holds for all of the venue's sales together, in the order in which they
-// are booked: an online sale that is booked before the report of an earlier offline one takes of the same allowance, and the
-// offline one may then lack that much.
+// offline within an allowance is booked as it was sold, in whatever order the reports come: each says how much of the allowance
+// it must leave to the venue's earlier sales, and is booked from other money so far.
 type Allowances struct {
 	Percent int           // 0 to 100
 	Life    time.Duration // default 24 h
@@ -83,6 +82,16 @@ func (w *work) heldElsewhere(psn string) (held settle.Fen) {
 	return held
 }
 
+// keptHere is what of an account is kept for rebookings of the venue that asks, but for one patient's.
+func (w *work) keptHere(psn, but string) (kept settle.Fen) {
+	for _, g := range w.granted(psn) {
+		if g.Venue != w.venue && g.owner() == w.venue && g.Venue != w.venue+rebookMark+but {
+			kept += g.Amount
+		}
+	}
+	return kept
+}
+
 // heldHere is what the venue that asks may count on.
 func (w *work) heldHere(psn string) settle.Fen {
 	if g := w.grantOf(w.venue, psn); g != nil {
@@ -118,7 +127,7 @@ func (w *work) grantTo(venue string, accounts []*account) error {
 		if seen.IsZero() || now.Sub(seen) > rules.Lately || a.Status != settle.StatusNormal {
 			continue
 		}
-		share := a.free(w.heldElsewhere(a.PsnNo)) * settle.Fen(rules.Percent) / 100
+		share := a.free(w.heldElsewhere(a.PsnNo)+w.keptHere(a.PsnNo, "")) * settle.Fen(rules.Percent) / 100
 		old := w.grantOf(venue, a.PsnNo)
 		switch {
 		case old == nil && share == 0:
@@ -165,10 +174,36 @@ func (w *work) touch(psn string) {
 	}
 }
 
-// spend takes a booking off the grant of its venue.
-func (w *work) spend(venue, psn string, amount settle.Fen) {
+// promised is what of a venue's allowance on an account its earlier sales count on, by person number.
+type promised map[string]settle.Fen
+
+// promises reads what a message must leave to earlier sales.
+func promises(accounts []nhsa.ExpectedAccount) promised {
+	if len(accounts) == 0 {
+		return nil
+	}
+	leave := promised{}
+	for _, a := range accounts {
+		leave[a.PsnNo] = a.Amount
+	}
+	return leave
+}
+
+// heldBy is all that a row's venue may count on.
+func (w *work) heldBy(row *Row) promised {
+	all := promised{}
+	for _, pay := range row.Pays {
+		if g := w.grantOf(row.Venue, pay.PsnNo); g != nil {
+			all[pay.PsnNo] = g.Amount
+		}
+	}
+	return all
+}
+
+// spend takes a booking off the grant of its venue, but for what is left to earlier sales.
+func (w *work) spend(venue, psn string, amount, leave settle.Fen) {
 	if g := w.grantOf(venue, psn); g != nil && amount > 0 {
-		amount = min(g.Amount, amount)
+		amount = min(max(0, g.Amount-leave), amount)
 		g.Amount -= amount
 		w.tally.spent += amount
 	}

@@ -31,6 +31,8 @@ type Row struct {
 	Lines     []rowLine      `json:"lines,omitempty"`
 	Cancelled bool           `json:"cancelled,omitempty"` // by a standing 2103
 	Took      []Took         `json:"took,omitempty"`      // of its venue's allowances
+
+	Leave promised `json:"leave,omitempty"` // of its venue's allowances to earlier sales
 }
 
 // Pay is what one pot of one account has paid; negative in a cancellation.
@@ -71,6 +73,7 @@ type wanted struct {
 	own, shared settle.Fen // the own account pays own at most; relatives pay shared and what the own account lacks
 
 	accounts []nhsa.ExpectedAccount // the till has debited these and no others; nil: this centre chooses
+	leave    promised
 }
 
 // The orders in which this centre draws on an account: the patient's own, and a relative's.
@@ -90,7 +93,7 @@ func (w *work) split(patient string, day settle.Date, ask wanted) (settle.Figure
 	payable := ask.own + ask.shared
 	var pays []Pay
 	if own := w.accounts.at(patient); own != nil {
-		taken := own.take(patient, "", ask.own, w.heldElsewhere(patient), ownPots)
+		taken := own.take(patient, "", ask.own, w.withheld(patient, patient, nil, ask.leave), ownPots)
 		pays = append(pays, taken...)
 		figures.Own = sum(taken)
 	}
@@ -100,7 +103,7 @@ func (w *work) split(patient string, day settle.Date, ask wanted) (settle.Figure
 			continue
 		}
 		want := min(payable-figures.Own-figures.Shared, w.left(b))
-		taken := from.take(b.Giver, b.ID, want, w.withheld(b), sharedPots)
+		taken := from.take(b.Giver, b.ID, want, w.withheld(b.Giver, patient, b, ask.leave), sharedPots)
 		pays = append(pays, taken...)
 		figures.Shared += sum(taken)
 	}
@@ -119,7 +122,7 @@ func (w *work) splitAs(patient string, day settle.Date, ask wanted) (settle.Figu
 			continue
 		}
 		if named.PsnNo == patient {
-			taken := from.take(patient, "", min(named.Amount, ask.own), w.heldElsewhere(patient), ownPots)
+			taken := from.take(patient, "", min(named.Amount, ask.own), w.withheld(patient, patient, nil, ask.leave), ownPots)
 			pays = append(pays, taken...)
 			figures.Own += sum(taken)
 			continue
@@ -129,7 +132,7 @@ func (w *work) splitAs(patient string, day settle.Date, ask wanted) (settle.Figu
 			continue
 		}
 		b := givers[i]
-		taken := from.take(b.Giver, b.ID, min(named.Amount, ask.shared-figures.Shared, w.left(b)), w.withheld(b), sharedPots)
+		taken := from.take(b.Giver, b.ID, min(named.Amount, ask.shared-figures.Shared, w.left(b)), w.withheld(b.Giver, patient, b, ask.leave), sharedPots)
 		pays = append(pays, taken...)
 		figures.Shared += sum(taken)
 	}
@@ -144,14 +147,15 @@ func sum(pays []Pay) (all settle.Fen) {
 	return all
 }
 
-// withheld is what of a giver's account a binding must leave alone: what other venues hold, and for a wallet this venue's
-// allowance too, since the till covers no quota with it.
-func (w *work) withheld(b *binding) settle.Fen {
-	held := w.heldElsewhere(b.Giver)
-	if b.Mode == settle.Wallet {
-		held += w.heldHere(b.Giver)
+// withheld is what of an account a patient's sale must leave alone: what other venues hold, what is kept for this venue's
+// rebookings of others, and of this venue's allowance what it leaves to earlier sales; through a wallet all of the allowance,
+// since the till covers no quota with it. through is nil for the own account.
+func (w *work) withheld(psn, patient string, through *binding, leave promised) settle.Fen {
+	here := w.heldHere(psn)
+	if through == nil || through.Mode != settle.Wallet {
+		here = min(here, leave[psn])
 	}
-	return held
+	return w.heldElsewhere(psn) + w.keptHere(psn, patient) + here
 }
 
 // take plans up to want from the pots in order, and leaves what is held; nothing is debited yet.
@@ -180,8 +184,8 @@ func (w *work) left(b *binding) settle.Fen {
 }
 
 // move debits the pays of a row, or credits them where sign is -1. What a venue debits comes out of what is kept for its
-// patient's rebooking, and then out of its allowance; what it credits is everybody's.
-func (w *work) move(venue, patient string, pays []Pay, sign settle.Fen) {
+// patient's rebooking, and then out of its allowance but for what it leaves to earlier sales; what it credits is everybody's.
+func (w *work) move(venue, patient string, pays []Pay, sign settle.Fen, leave promised) {
 	kept := w.keptFor(venue, patient, pays, sign)
 	for _, pay := range pays {
 		*w.accounts.at(pay.PsnNo).pot(pay.Pot) -= sign * pay.Amount
@@ -196,7 +200,7 @@ func (w *work) move(venue, patient string, pays []Pay, sign settle.Fen) {
 		if b == nil || b.Mode != settle.Wallet {
 			covered := max(0, min(kept[pay.PsnNo], sign*pay.Amount))
 			kept[pay.PsnNo] -= covered
-			w.spend(venue, pay.PsnNo, sign*pay.Amount-covered)
+			w.spend(venue, pay.PsnNo, sign*pay.Amount-covered, leave[pay.PsnNo])
 		}
 	}
 }
@@ -227,13 +231,14 @@ func (w *work) limitedWith(b *binding) []*binding {
 	return shared
 }
 
-// affordable reports whether the pays could be debited again without touching what other venues hold.
-func (w *work) affordable(pays []Pay) bool {
+// affordable reports whether the pays could be debited again without touching what is promised to anybody, the venue that asks
+// included: it may have sold within its allowance since, and counts on it.
+func (w *work) affordable(patient string, pays []Pay) bool {
 	need := map[Pay]settle.Fen{}
 	for _, pay := range pays {
 		key := Pay{PsnNo: pay.PsnNo, Pot: pay.Pot}
 		need[key] += pay.Amount
-		if a := w.accounts.at(pay.PsnNo); a == nil || *a.pot(pay.Pot)-w.heldElsewhere(pay.PsnNo) < need[key] {
+		if a := w.accounts.at(pay.PsnNo); a == nil || *a.pot(pay.Pot)-w.heldElsewhere(pay.PsnNo)-w.keptHere(pay.PsnNo, patient)-w.heldHere(pay.PsnNo) < need[key] {
 			return false
 		}
 	}
@@ -260,7 +265,7 @@ func (w *work) book(row *Row) error {
 		}
 	}
 	before := w.grantsOf(row)
-	w.move(row.Venue, row.PsnNo, row.Pays, 1)
+	w.move(row.Venue, row.PsnNo, row.Pays, 1, row.Leave)
 	row.Took = w.takenSince(row, before)
 	w.saw(row.Venue, row.At, row.PsnNo)
 	for _, pay := range row.Pays {
@@ -300,7 +305,11 @@ func (w *work) undo(msgid, by string) error {
 	row.Undone, row.UndoneBy = true, by
 	w.used.put(by, true)
 	w.tally.undone++
-	w.move(row.Venue, row.PsnNo, row.Pays, -1)
+	var leave promised
+	if row.Cancels != "" { // what was cancelled stands again, paid with money that was nobody's; the allowance is others'
+		leave = w.heldBy(row)
+	}
+	w.move(row.Venue, row.PsnNo, row.Pays, -1, leave)
 	w.giveAgain(row)
 	w.touchPerson(row.PsnNo)
 	return nil

@@ -33,8 +33,9 @@
 // venues are told as held elsewhere and cannot spend. A venue's booking comes out of its own share first; G105 gives back
 // what is unspent, once for each allowance, which its end names; what nobody returns is free again after a grace. A till
 // that names the accounts it has debited (expected split) has those debited and no others, so an allowance holds for each
-// account; of one that does not, the centre debits by rank, and allowances hold for the family's money together. What a
-// cancellation says will be booked anew is kept for that venue, and what is undone goes back into its allowance.
+// account; of one that does not, the centre debits by rank, and allowances hold for the family's money together. It also
+// says what its earlier sales, settled offline and not acknowledged yet, count on (leave), and is booked without that, so that
+// what was sold within an allowance is booked in full in whatever order reports come. What a cancellation says will be booked anew is kept for that venue, and what is undone goes back into its allowance.
 //
 // # What it keeps
 //

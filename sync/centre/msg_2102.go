@@ -42,7 +42,7 @@ func (w *work) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, error
 	figures, pays := w.split(p.PsnNo, settle.DateOf(time.Time(info.Begin)), ask)
 	return &Row{
 		MsgID: r.MsgID, Infno: r.Infno, Venue: r.Venue, PsnNo: p.PsnNo, Insurance: info.Insurance, Figures: figures, Pays: pays,
-		ClrType: clrPharmacy, MedType: info.MedType,
+		ClrType: clrPharmacy, MedType: info.MedType, Leave: ask.leave,
 	}, p, nil
 }
 
@@ -104,7 +104,7 @@ func want(info *nhsa.DrugInfo) (wanted, error) {
 		if split.Fund < 0 || split.Own < 0 || split.Shared < 0 || split.Cash < 0 {
 			return ask, refusal("[FORMAT] exp_content 的金额不能为负")
 		}
-		ask.fund, ask.own, ask.shared, ask.accounts = split.Fund, split.Own, split.Shared, split.Accounts
+		ask.fund, ask.own, ask.shared, ask.accounts, ask.leave = split.Fund, split.Own, split.Shared, split.Accounts, promises(split.Leave)
 	}
 	if info.UseAccounts != "1" {
 		ask.own, ask.shared, ask.accounts = 0, 0, nil

@@ -22,7 +22,7 @@ func (w *work) reverse(r *nhsa.Request) (any, error) {
 		return json.RawMessage("{}"), nil
 	case row.Cancelled:
 		return nil, refusal("[2601-NOTREVERSIBLE] 原结算已撤销")
-	case row.Cancels != "" && !w.affordable(w.rows.at(row.Cancels).Pays):
+	case row.Cancels != "" && !w.affordable(row.PsnNo, w.rows.at(row.Cancels).Pays):
 		return nil, refusal("[2601-NOTREVERSIBLE] 账户余额已不足以恢复原结算")
 	}
 	return json.RawMessage("{}"), w.record(entry{Kind: entryUndo, MsgID: row.MsgID, By: r.MsgID})

@@ -20,6 +20,7 @@ type premium struct {
 	Pays        []Pay      `json:"pays"`
 	At          time.Time  `json:"at"`
 	Cancelled   bool       `json:"cancelled,omitempty"`
+	Leave       promised   `json:"leave,omitempty"`
 }
 
 // payPremium answers G104. One premium id is paid once and cancelled once, however often it is reported.
@@ -36,7 +37,7 @@ func (w *work) payPremium(r *nhsa.Request) (any, error) {
 	}
 	now := &premium{
 		ID: d.PremiumID, Venue: r.Venue, MsgID: r.MsgID, Payer: d.Payer, Beneficiary: d.Beneficiary, Kind: d.Kind, Year: d.Year,
-		Amount: d.Amount, At: w.tick(),
+		Amount: d.Amount, At: w.tick(), Leave: promises(d.Leave),
 	}
 	switch {
 	case d.Action == nhsa.PremiumCancel && before == nil:
@@ -84,7 +85,7 @@ func (w *work) premiumFault(now *premium) string {
 			}
 			bound = bound || first
 			if from := w.accounts.at(b.Giver); from != nil && from.Status == settle.StatusNormal {
-				taken := from.take(b.Giver, b.ID, min(left, w.left(b)), w.withheld(b), sharedPots)
+				taken := from.take(b.Giver, b.ID, min(left, w.left(b)), w.withheld(b.Giver, "", b, now.Leave), sharedPots)
 				now.Pays = append(now.Pays, taken...)
 				left -= sum(taken)
 			}
@@ -110,7 +111,7 @@ func (w *work) takePremium(p *premium) error {
 	if p.Cancelled {
 		sign = -1
 	}
-	w.move(p.Venue, "", p.Pays, sign)
+	w.move(p.Venue, "", p.Pays, sign, p.Leave)
 	w.premiums.put(p.Venue+"/"+p.ID, p)
 	w.used.put(p.MsgID, true)
 	if p.At.After(w.last) {

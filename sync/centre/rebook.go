@@ -120,7 +120,7 @@ func (w *work) giveAgain(row *Row) {
 	for _, t := range row.Took {
 		if t.Kept {
 			kept = append(kept, grant{Venue: row.Venue + rebookMark + row.PsnNo, PsnNo: t.PsnNo, Amount: t.Amount, Until: t.Until, Release: t.Until, At: row.At, Seen: row.At})
-		} else if g := w.grantOf(row.Venue, t.PsnNo); g != nil && !g.Returned && g.Until.Equal(t.Until) {
+		} else if g := w.grantOf(row.Venue, t.PsnNo); g != nil { // renewed or partly returned since, too: the money is back in the account
 			g.Amount += t.Amount
 			w.tally.refilled += t.Amount
 		}

@@ -1,6 +1,7 @@
 package centre_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -100,5 +101,70 @@ func testUndoneBookingKeepsItsAllowance(t *testing.T) {
 	}
 	if got := x.book(own(25000), split); got.Figures.Own != 25000 {
 		t.Errorf("the allowance is gone: %s", got.Figures.Own)
+	}
+}
+
+// TestNothingIsPromisedTwice: what is kept for a rebooking is in no allowance of the same venue, so that all that is promised
+// of an account is on it; and another patient's sale of the venue leaves it alone.
+func TestNothingIsPromisedTwice(t *testing.T) { onBoth(t, testNothingIsPromisedTwice) }
+
+func testNothingIsPromisedTwice(t *testing.T) {
+	clock := &testClock{time.Date(2026, 11, 22, 12, 0, 0, 0, settle.Beijing)}
+	x, f := demo(t, Options{Clock: clock.now, Allowances: Allowances{Percent: 50}})
+	split := nhsa.Extensions{ExpectedSplit: true}
+	pay := func(amount settle.Fen) settle.PersonPay {
+		return settle.PersonPay{PsnNo: f.Spouse.PsnNo, Amount: amount}
+	}
+	own := func(amount settle.Fen) settle.Dossier {
+		return named(f.Spouse, settle.Figures{Total: amount, Own: amount}, pay(amount))
+	}
+	first := x.book(own(50000), split)
+	x.must(nhsa.Cancel{PsnNo: f.Spouse.PsnNo, SetlID: first.SetlID, MdtrtID: first.MdtrtID, Rebook: []settle.PersonPay{pay(40000)}})
+	if mine := accountOf(t, x.swipe(f.Spouse), f.Spouse); mine.Allowance != 5000 {
+		t.Errorf("%s of the 100.00 that are free are an allowance", mine.Allowance)
+	}
+	relative := named(f.Patient, settle.Figures{Total: 20000, Shared: 20000}, pay(20000))
+	if got := x.book(relative, split); got.Figures.Shared != 10000 {
+		t.Errorf("a relative's sale took %s", got.Figures.Shared)
+	}
+	if got := x.book(own(40000), split); got.Figures.Own != 40000 {
+		t.Errorf("%s are booked anew", got.Figures.Own)
+	}
+}
+
+// TestUndoneCancellationTakesNoAllowance: where a cancellation is undone, the settlement that stands again is not paid out of
+// an allowance, which the venue may have sold since; where there is no other money, the cancellation cannot be undone.
+func TestUndoneCancellationTakesNoAllowance(t *testing.T) {
+	onBoth(t, testUndoneCancellationTakesNoAllowance)
+}
+
+func testUndoneCancellationTakesNoAllowance(t *testing.T) {
+	clock := &testClock{time.Date(2026, 11, 22, 12, 0, 0, 0, settle.Beijing)}
+	x, f := demo(t, Options{Clock: clock.now, Allowances: Allowances{Percent: 40}})
+	y := x.otherTill("P43010000002")
+	split := nhsa.Extensions{ExpectedSplit: true}
+	own := func(amount settle.Fen) settle.Dossier {
+		return named(f.Spouse, settle.Figures{Total: amount, Own: amount}, settle.PersonPay{PsnNo: f.Spouse.PsnNo, Amount: amount})
+	}
+	x.swipe(f.Spouse) // 200.00
+	booked := x.book(own(5000), split)
+	left := func() settle.Fen {
+		i := slices.IndexFunc(x.centre.Granted(), func(g Granted) bool { return g.PsnNo == f.Spouse.PsnNo })
+		return x.centre.Granted()[i].Left
+	}
+	undo := func() nhsa.Outcome {
+		x.must(nhsa.Cancel{PsnNo: f.Spouse.PsnNo, SetlID: booked.SetlID, MdtrtID: booked.MdtrtID})
+		book := x.centre.Book()
+		i := slices.IndexFunc(book, func(r Row) bool { return r.Cancels == booked.SetlID && !r.Undone })
+		y.book(own(50000), split) // takes all that is nobody's
+		return x.ask(nhsa.Reverse{PsnNo: f.Spouse.PsnNo, Original: book[i].MsgID, OriginalInfno: nhsa.InfnoCancel})
+	}
+	before := left()
+	x.refused(undo(), "[2601-NOTREVERSIBLE]")
+	if left() != before {
+		t.Errorf("of the allowance %s are left of %s", left(), before)
+	}
+	if got := x.book(own(before), split); got.Figures.Own != before {
+		t.Errorf("of an allowance of %s %s are booked", before, got.Figures.Own)
 	}
 }

@@ -144,6 +144,9 @@ type ExpectedSplit struct {
 	// Accounts are what each account has paid, in paying order; they sum to own and shared. A centre that follows them keeps
 	// its word on allowances for each account. Absent: the centre chooses.
 	Accounts []ExpectedAccount `json:"accounts,omitempty"`
+	// Leave is what earlier sales of this venue, settled offline and not acknowledged yet, count on of its allowances. This one
+	// must leave it to them, whichever comes first. Absent: nothing.
+	Leave []ExpectedAccount `json:"leave,omitempty"`
 }
 
 // ExpectedAccount is one account's part, in fen.
@@ -159,22 +162,29 @@ func expectedAccounts(pays []settle.PersonPay) (list []ExpectedAccount) {
 	return list
 }
 
-// Adds reports whether the parts are amounts that sum to the total, and the accounts' to theirs.
+// Adds reports whether the parts are amounts that sum to the total, and the accounts' to theirs, and whether nobody is named
+// twice.
 func (s *ExpectedSplit) Adds(total settle.Fen) bool {
-	if s.Fund+s.Own+s.Shared+s.Cash != total {
-		return false
-	}
-	var all settle.Fen
-	seen := make(map[string]bool, len(s.Accounts))
-	for _, a := range s.Accounts {
-		if a.PsnNo == "" || a.Amount <= 0 || a.Amount > total || seen[a.PsnNo] {
-			return false
+	all, once := sumOnce(s.Accounts)
+	_, left := sumOnce(s.Leave)
+	return s.Fund+s.Own+s.Shared+s.Cash == total && once && left && (len(s.Accounts) == 0 || all == s.Own+s.Shared && all <= total)
+}
+
+// sumOnce adds amounts up; once is false where one is not above 0 or somebody is named twice.
+func sumOnce(accounts []ExpectedAccount) (all settle.Fen, once bool) {
+	seen := make(map[string]bool, len(accounts))
+	for _, a := range accounts {
+		if a.PsnNo == "" || a.Amount <= 0 || a.Amount > mostFen || seen[a.PsnNo] {
+			return 0, false
 		}
 		seen[a.PsnNo] = true
 		all += a.Amount
 	}
-	return len(s.Accounts) == 0 || all == s.Own+s.Shared
+	return all, true
 }
+
+// mostFen is more than any account holds; so much for each name still sums without overflow.
+const mostFen settle.Fen = 1 << 50
 
 type extraContent struct {
 	Gongji struct {
@@ -189,7 +199,7 @@ func (e Extensions) expected(d *settle.Dossier) string {
 	}
 	var extra extraContent
 	f := d.Figures
-	extra.Gongji.Split = &ExpectedSplit{Fund: f.Fund, Own: f.Own, Shared: f.Shared, Cash: f.Cash, Accounts: expectedAccounts(d.Pays)}
+	extra.Gongji.Split = &ExpectedSplit{Fund: f.Fund, Own: f.Own, Shared: f.Shared, Cash: f.Cash, Accounts: expectedAccounts(d.Pays), Leave: expectedAccounts(d.Leave)}
 	text, err := encode(extra)
 	if err != nil { // numbers and texts always encode
 		panic("nhsa: the expected split does not encode: " + err.Error())

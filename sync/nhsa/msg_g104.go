@@ -26,6 +26,8 @@ type PremiumData struct {
 	Year        int        `json:"year"`
 	Amount      settle.Fen `json:"amount"`
 	PaidAt      Stamp      `json:"paid_at" wire:"DT,M"`
+	// Leave is what earlier offline sales count on of the venue's allowances, as in ExpectedSplit.
+	Leave []ExpectedAccount `json:"leave,omitempty"`
 }
 
 // PremiumInput is the input of G104.
@@ -38,6 +40,7 @@ type PremiumReport struct {
 	Premium            settle.Premium
 	Payer, Beneficiary settle.Identity
 	Cancel             bool
+	Leave              []settle.PersonPay
 }
 
 // Infno is G104.
@@ -50,8 +53,8 @@ func (m PremiumReport) Input() (any, bool, error) {
 		Action: PremiumPay, PremiumID: p.ID, Payer: m.Payer.PsnNo, Beneficiary: m.Beneficiary.PsnNo, Kind: p.Kind,
 		Year: p.Year, Amount: p.Amount, PaidAt: Stamp(p.At),
 	}}
-	if m.Cancel {
-		input.Data.Action = PremiumCancel
+	if input.Data.Leave = expectedAccounts(m.Leave); m.Cancel {
+		input.Data.Action, input.Data.Leave = PremiumCancel, nil
 	}
 	return input, true, input.Check()
 }
@@ -64,6 +67,9 @@ func (i PremiumInput) Check() error {
 		}
 		if i.Data.Payer == i.Data.Beneficiary && i.Data.Payer != "" {
 			f.add("data.beneficiary", "must not be the payer")
+		}
+		if _, once := sumOnce(i.Data.Leave); !once {
+			f.add("data.leave", "must name each account once, with an amount above 0")
 		}
 		if i.Data.Amount <= 0 {
 			f.add("data.amount", "must be above 0")

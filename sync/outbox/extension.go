@@ -14,7 +14,7 @@ func (r *run) extension() nhsa.Message {
 		return nhsa.BindingChange{Request: *d.Request, Giver: d.Identity, Beneficiary: d.Other}
 	case d.Premium != nil:
 		return nhsa.PremiumReport{
-			Premium: *d.Premium, Payer: d.Identity, Beneficiary: d.Other, Cancel: d.Report.Kind == settle.ReportPremiumCancel,
+			Premium: *d.Premium, Payer: d.Identity, Beneficiary: d.Other, Cancel: d.Report.Kind == settle.ReportPremiumCancel, Leave: d.Leave,
 		}
 	}
 	return nil

@@ -124,7 +124,7 @@ func (w *world) book() []booked {
 			tag = tags[r.Cancels]
 		}
 		rows = append(rows, booked{tag: tag, msgid: r.MsgID, setl: r.SetlID, cancels: r.Cancels, venue: r.Venue, at: r.At,
-			figures: plain(r.Figures), pays: paid(r.Pays), took: tookOf(r.Took), undone: r.Undone})
+			figures: plain(r.Figures), pays: paid(r.Pays), undone: r.Undone})
 	}
 	return rows
 }
@@ -133,17 +133,6 @@ func paid(pays []centre.Pay) purse {
 	sum := purse{}
 	for _, p := range pays {
 		sum.add(purse{p.PsnNo: fen(p.Amount)}, 1)
-	}
-	return sum
-}
-
-// tookOf is what a row took of allowances; what was kept for a rebooking is none.
-func tookOf(took []centre.Took) purse {
-	sum := purse{}
-	for _, t := range took {
-		if !t.Kept {
-			sum.add(purse{t.PsnNo: fen(t.Amount)}, 1)
-		}
 	}
 	return sum
 }

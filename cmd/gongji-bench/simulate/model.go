@@ -47,7 +47,6 @@ type sold struct {
 	paid       figures
 	stages     []purse // who has paid what after the sale and after each return
 	kept       figures
-	at         time.Time // by the ledger's clock, which only rises
 	offline    bool
 	atRisk     fen  // when it was settled
 	replayed   bool // the first answer was lost, and a later one says what is still at risk, not what was
@@ -70,7 +69,6 @@ type booked struct {
 	at                               time.Time
 	figures                          figures
 	pays                             purse
-	took                             purse // of its venue's allowances
 	undone                           bool
 }
 
@@ -196,58 +194,19 @@ func (m *model) cameShort(s *sold, short fen) {
 	s.short += short
 }
 
-// covered holds what came short offline against what was at risk. Reports of a family's members travel side by side, and
-// whichever comes first uses the allowance up, so a venue's sales to one family count together. That holds for its later
-// online sales too: the allowance is spent as it was promised, but where one was booked before the offline sale, what it
-// took of the allowance may lack there.
+// covered holds what came short of each sale that was settled offline against what of it was at risk. Whatever order reports
+// come in, and whoever else pays from the same accounts: what an allowance covers is booked.
 func (m *model) covered() {
-	type pair struct{ venue, family string }
-	short, risk, unsure, passed := map[pair]fen{}, map[pair]fen{}, map[pair]bool{}, map[pair]purse{}
-	for _, s := range m.sales {
-		for who := range s.stages[0] {
-			key := pair{s.venue, who[:len(who)-1]}
-			if s.offline {
-				short[key], risk[key] = short[key]+s.short, risk[key]+s.atRisk
-				unsure[key] = unsure[key] || s.replayed
-				if s.short > 0 {
-					if passed[key] == nil {
-						passed[key] = purse{}
-					}
-					maps.Copy(passed[key], m.overtook(s))
-				}
-			}
-			break // all who pay for a sale are of one family
-		}
-	}
-	for key := range short {
-		if unsure[key] {
+	for _, tag := range slices.Sorted(maps.Keys(m.sales)) {
+		s := m.sales[tag]
+		switch {
+		case !s.offline:
+		case s.replayed:
 			m.checked["(not compared: what was at risk is not known)"]++
-			continue
-		}
-		m.must(short[key] <= risk[key]+passed[key].sum(), ruleCovered, "%s: family %s is %d short, only %d was at risk, and later sales took %d before it",
-			key.venue, key.family, short[key], risk[key], passed[key].sum())
-	}
-}
-
-// overtook is what the venue's online sales that came after an offline one, and were booked before it, took of the allowances
-// that it counted on, by setl_id.
-func (m *model) overtook(s *sold) purse {
-	taken := purse{}
-	own := slices.IndexFunc(m.rows, func(r booked) bool { return r.tag == s.tag && r.cancels == "" && !r.undone })
-	if own < 0 {
-		return taken
-	}
-	for i := range m.rows[:own] { // in the order of booking
-		r := &m.rows[i]
-		later := m.sales[r.tag]
-		if later == nil || later.venue != s.venue || later.offline || !later.at.After(s.at) {
-			continue
-		}
-		for who := range s.stages[0] {
-			taken.add(purse{r.setl: r.took[who]}, 1)
+		default:
+			m.must(s.short <= s.atRisk, ruleCovered, "%s at %s is %d short, only %d was at risk", tag, s.venue, s.short, s.atRisk)
 		}
 	}
-	return taken
 }
 
 // debits reports whether the shop thought at any time that the accounts have paid at least this.

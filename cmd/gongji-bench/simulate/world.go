@@ -276,7 +276,7 @@ func (w *world) settled(v *venue, tag string, d *daemon, s *settle.Settlement, r
 			w.total.Offline++
 		}
 	}
-	w.model.settled(sold{tag: tag, venue: v.code, id: s.ID, paid: plain(s.Figures), at: s.At, offline: s.Offline, atRisk: fen(s.AtRisk), replayed: replayed}, d.pays(s.Postings))
+	w.model.settled(sold{tag: tag, venue: v.code, id: s.ID, paid: plain(s.Figures), offline: s.Offline, atRisk: fen(s.AtRisk), replayed: replayed}, d.pays(s.Postings))
 }
 
 func (w *world) returned(tag string, d *daemon, back *settle.Return) {
