@@ -43,6 +43,7 @@ and "--from SEED --seeds 1 --trace" shows its events. The exit code is 1 where a
 	flags.IntVar(&run.Tills, "tills", 2, "tills of a venue")
 	flags.IntVar(&run.Families, "families", 2, "families of a world")
 	flags.IntVar(&run.Steps, "steps", 8, "what each till does: sales, returns, repeats")
+	flags.BoolVar(&run.Busy, "busy", false, "customers come a few seconds apart: more settlements in the same time")
 	flags.IntVar(&run.Parallel, "parallel", runtime.NumCPU(), "worlds at a time")
 	flags.DurationVar(&run.Every, "every", 30*time.Second, "between two lines of progress")
 	flags.StringVar(&run.Dir, "dir", "", "where the ledgers live while a world runs; a memory file system such as /dev/shm is fastest (default: the system's temporary folder)")

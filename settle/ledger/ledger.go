@@ -140,6 +140,7 @@ type Ledger struct {
 	serials   serials
 	words     wordBook
 	wordIDs   wordIDs
+	booked    knownRows
 	closing   sync.Once
 	closeErr  error
 	stopSaver chan struct{}

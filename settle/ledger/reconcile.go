@@ -70,6 +70,9 @@ func (t *tx) bookedMessages(begin, end settle.Date) (list []bookedMessage, err e
 // bookedRow is a message as the centre acknowledged it; told is false where the centre named no time, so that nobody knows
 // on which day it has the row.
 func (t *tx) bookedRow(m *bookedMessage) (row settle.BookedRow, told bool, err error) {
+	if row, known := t.ledger.booked.get(m.outcome); known {
+		return row, true, nil
+	}
 	booking, err := t.bookingOf(m.outcome)
 	at := instant(bookedAt(&booking))
 	if err != nil || at.IsZero() {
@@ -90,7 +93,13 @@ func (t *tx) bookedRow(m *bookedMessage) (row settle.BookedRow, told bool, err e
 	if row.Office == "" {
 		row.Office = t.ledger.options.Venue.Area
 	}
-	return row, true, t.fillInsured(&row, m)
+	if err := t.fillInsured(&row, m); err != nil {
+		return row, false, err
+	}
+	if m.sold != 0 && !m.cancels {
+		t.ledger.booked.put(m.outcome, &row)
+	}
+	return row, true, nil
 }
 
 // fillCancelled completes a cancellation from what it cancelled: its answer need not repeat any of it. Reports of a person
@@ -133,14 +142,23 @@ func (t *tx) fillInsured(row *settle.BookedRow, m *bookedMessage) error {
 	if m.sold == 0 {
 		return nil
 	}
-	var record settlementRecord
+	var record insuredRecord
 	if err := t.record(m.sold, &record); err != nil {
 		return err
 	}
-	if record.Bill != nil && record.Bill.Patient.Insurance != "" {
-		row.Insurance = record.Bill.Patient.Insurance
+	if insurance := record.Bill.Patient.Insurance; insurance != "" {
+		row.Insurance = insurance
 	}
 	return nil
+}
+
+// insuredRecord is what a day's rows need of a settlementRecord; every question about an unknown message reads them all.
+type insuredRecord struct {
+	Bill struct {
+		Patient struct {
+			Insurance string `json:"insurance"`
+		}
+	} `json:"bill"`
 }
 
 // bookingOf is what the centre booked by an outcome of the chain; zero where it told nothing.

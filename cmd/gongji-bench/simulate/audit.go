@@ -50,17 +50,17 @@ func (w *world) look(over <-chan struct{}) {
 			timer.Stop()
 			return
 		case <-timer.C:
-			w.compare()
+			w.compare(false)
 		}
 	}
 }
 
-// compare holds book, balances and what every venue offers against the model.
-func (w *world) compare() {
+// compare holds book, balances and what every venue offers against the model; at the end of every sale.
+func (w *world) compare(atEnd bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.model.read(w.book(), w.balances())
-	w.adjustments()
+	w.adjustments(atEnd)
 	for _, v := range w.venues {
 		v.offers()
 	}
@@ -173,7 +173,7 @@ func (w *world) settleUp() {
 	for _, v := range w.venues {
 		v.finish()
 	}
-	w.compare()
+	w.compare(true)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.model.close()
@@ -182,9 +182,12 @@ func (w *world) settleUp() {
 	}
 }
 
-// adjustments tells the model what the shops were told of their sales since.
-func (w *world) adjustments() {
+// adjustments tells the model what the shops were told since of all sales, or of those that the centre booked otherwise.
+func (w *world) adjustments(all bool) {
 	for _, s := range w.model.sales {
+		if !all && !w.model.differs(s) {
+			continue
+		}
 		i := slices.IndexFunc(w.venues, func(v *venue) bool { return v.code == s.venue })
 		if d := w.venues[i].daemon(); d != nil {
 			w.model.adjust(s, d.adjustments(w, s.id))

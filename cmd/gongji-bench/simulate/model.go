@@ -83,9 +83,12 @@ type word struct {
 // model is what must hold. It is used by one goroutine at a time.
 type model struct {
 	opening  purse
-	sales    map[string]*sold // by tag
+	sales    map[string]*sold   // by tag
+	near     map[string][]*sold // by venue and family
 	undoneAt map[string]time.Time
 	rows     []booked
+	of       map[string][]*booked // rows by tag
+	cancels  map[string]bool      // setl_ids that a row which counts cancels
 	checked  map[string]int
 	findings []string
 
@@ -93,7 +96,7 @@ type model struct {
 }
 
 func newModel(opening purse) *model {
-	return &model{opening: opening, sales: map[string]*sold{}, undoneAt: map[string]time.Time{}, checked: map[string]int{}}
+	return &model{opening: opening, sales: map[string]*sold{}, near: map[string][]*sold{}, undoneAt: map[string]time.Time{}, checked: map[string]int{}}
 }
 
 func (m *model) wrong(format string, args ...any) {
@@ -140,7 +143,15 @@ func (m *model) settled(s sold, pays purse) {
 	}
 	s.stages, s.kept = []purse{pays}, s.paid
 	m.sales[s.tag] = &s
+	for who := range pays {
+		key := s.venue + kin(who)
+		m.near[key] = append(m.near[key], &s)
+		break // all who pay for a sale are of one family
+	}
 }
+
+// kin is what the numbers of a family's members have in common.
+func kin(who string) string { return who[:len(who)-1] }
 
 // returned takes what a till was told of a return, negative by account. adjustments are all that the shop knows of the
 // sale; those that fit came before.
@@ -159,6 +170,13 @@ func (m *model) returned(tag string, back figures, pays purse, whole bool, adjus
 	s.stages, s.kept, s.returns = append(s.stages, stage), s.kept.minus(back), s.returns+1
 	m.must(!whole || s.kept == figures{}, ruleSums, "reversal of %s leaves %+v", tag, s.kept)
 	m.adjust(s, adjustments)
+}
+
+// differs reports whether the centre has booked a sale otherwise than the shop knows. Only then can the shop have been told of
+// an adjustment; at the end every sale is asked about.
+func (m *model) differs(s *sold) bool {
+	rows := m.standing(s.tag)
+	return len(rows) != 1 || rows[0].figures != s.kept || !maps.Equal(rows[0].pays, s.stages[len(s.stages)-1])
 }
 
 // adjust takes the adjustments that were not taken yet, in their order, as long as they fit what stands.
@@ -223,11 +241,17 @@ func (s *sold) debits(pays purse) bool {
 
 // read takes the centre's book and balances.
 func (m *model) read(rows []booked, balances purse) {
-	m.rows = rows
+	m.rows, m.of, m.cancels = rows, map[string][]*booked{}, map[string]bool{}
 	want := maps.Clone(m.opening)
 	for i := range rows {
-		if !rows[i].undone {
-			want.add(rows[i].pays, -1)
+		r := &rows[i]
+		m.of[r.tag] = append(m.of[r.tag], r)
+		if r.undone {
+			continue
+		}
+		want.add(r.pays, -1)
+		if r.cancels != "" {
+			m.cancels[r.cancels] = true
 		}
 	}
 	for who := range m.opening {
@@ -246,11 +270,7 @@ type state struct {
 func (m *model) at(tag string, then time.Time) state {
 	s := state{pays: purse{}}
 	count := 0
-	for i := range m.rows {
-		r := &m.rows[i]
-		if r.tag != tag {
-			continue
-		}
+	for _, r := range m.of[tag] {
 		s.doubted = s.doubted || r.undone
 		if r.at.After(then) {
 			continue
@@ -277,11 +297,8 @@ type truth struct {
 // truthOf is the balance as it was heard, less everything the venue settled and the centre had not booked by then.
 func (m *model) truthOf(venue, who string, w word) truth {
 	t := truth{most: w.balance - w.held, known: true, exact: true}
-	for _, tag := range slices.Sorted(maps.Keys(m.sales)) {
-		s := m.sales[tag]
-		if s.venue != venue {
-			continue
-		}
+	for _, s := range m.near[venue+kin(who)] {
+		tag := s.tag
 		had, now := m.at(tag, w.at), m.at(tag, w.at.Add(forever))
 		t.known = t.known && (!had.stands || s.was(had.pays)) && (!now.stands || s.was(now.pays))
 		t.exact = t.exact && !had.doubted
@@ -330,14 +347,8 @@ func (m *model) why(failed bool, venue, who string, w word) string {
 
 // standing are the rows of a tag that count.
 func (m *model) standing(tag string) (rows []*booked) {
-	cancelled := map[string]bool{}
-	for i := range m.rows {
-		if r := &m.rows[i]; r.cancels != "" && !r.undone {
-			cancelled[r.cancels] = true
-		}
-	}
-	for i := range m.rows {
-		if r := &m.rows[i]; r.tag == tag && r.cancels == "" && !r.undone && !cancelled[r.setl] {
+	for _, r := range m.of[tag] {
+		if r.cancels == "" && !r.undone && !m.cancels[r.setl] {
 			rows = append(rows, r)
 		}
 	}

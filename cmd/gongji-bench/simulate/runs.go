@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func Main(o Runs) {
 	if err := flag.CommandLine.Parse([]string{fmt.Sprintf("-test.parallel=%d", r.Parallel)}); err != nil {
 		panic("simulate: package testing does not know its own flag: " + err.Error())
 	}
+	debug.SetGCPercent(400) // worlds are short-lived and small; memory is cheaper than collecting it
 	everything := func(string, string) (bool, error) { return true, nil }
 	testing.Main(everything, []testing.InternalTest{{Name: "simulate", F: r.run}}, nil, nil)
 }

@@ -23,7 +23,7 @@ type purchase struct {
 // work is a till's day: sales, returns and repeats, with pauses.
 func (t *till) work(steps int) {
 	for range steps {
-		time.Sleep(t.dice.between(5*time.Second, 6*time.Minute))
+		time.Sleep(t.dice.between(t.venue.world.pause()))
 		switch what := t.dice.IntN(20); {
 		case what < 13 || len(t.mine) == 0:
 			t.sell()

@@ -33,7 +33,7 @@ func (s *torn) survive(place string) error {
 	if s.daemon.gone() {
 		return errKilled
 	}
-	if w.mended.Load() || !throw(w.seed, "torn", s.venue.code, place, strconv.FormatInt(time.Now().UnixNano(), 10)).hit(1) {
+	if w.mended.Load() || throw(w.seed, "torn", s.venue.code, place, strconv.FormatInt(time.Now().UnixNano(), 10)).IntN(1000) >= w.tornIn1000() {
 		return nil
 	}
 	select {

@@ -83,7 +83,7 @@ func (v *venue) plan(span time.Duration) {
 	for at.Before(end) {
 		at = at.Add(d.between(2*time.Minute, 40*time.Minute))
 		v.lines = append(v.lines, period{at, ""})
-		at = at.Add(d.between(20*time.Second, 30*time.Minute))
+		at = at.Add(d.between(20*time.Second, v.world.outage()))
 		v.lines = append(v.lines, period{at, one(d, []string{"cut", "cut", "cut", "slow"})})
 	}
 }

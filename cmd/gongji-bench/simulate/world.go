@@ -25,12 +25,15 @@ import (
 
 // Config is the size of a world.
 type Config struct {
-	Venues   int          // shops; default 3
-	Tills    int          // of a shop; default 2
-	Families int          // of four people; default 2
-	Steps    int          // what a till does; default 8
-	Dir      string       // where the ledgers live while the world runs; default the system's temporary folder
-	Log      *slog.Logger // of the daemons; nil: none
+	Venues   int // shops; default 3
+	Tills    int // of a shop; default 2
+	Families int // of four people; default 2
+	Steps    int // what a till does; default 8
+	// Busy worlds are for numbers: a till's customers come a few seconds apart, accounts are paid into now and then, and it is
+	// hours of business between two kills. There is as much of every fault as in others, on more settlements.
+	Busy bool
+	Dir  string       // where the ledgers live while the world runs; default the system's temporary folder
+	Log  *slog.Logger // of the daemons; nil: none
 }
 
 func (c *Config) defaults() {
@@ -186,7 +189,7 @@ func (w *world) make() error {
 			v.tills = append(v.tills, &till{venue: v, name: name, dice: throw(w.seed, "till", v.code, name),
 				reader: sessiontest.NewReader(name, name, cardreader.RoleCard)})
 		}
-		v.plan(time.Duration(w.Steps) * 6 * time.Minute)
+		v.plan(w.day())
 		w.venues = append(w.venues, v)
 	}
 	return nil
@@ -198,6 +201,36 @@ func (w *world) centreOptions() centre.Options {
 	return centre.Options{Area: area, Clock: time.Now, SignInLife: time.Hour, Allowances: centre.Allowances{
 		Percent: one(d, []int{0, 20, 40, 60}), Life: one(d, []time.Duration{40 * time.Minute, 3 * time.Hour, 24 * time.Hour}),
 	}}
+}
+
+// pause is how long a till has no customer: from, to.
+func (w *world) pause() (least, most time.Duration) {
+	if w.Busy {
+		return time.Second, 30 * time.Second
+	}
+	return 5 * time.Second, 6 * time.Minute
+}
+
+// outage is how long a line is down at most.
+func (w *world) outage() time.Duration {
+	if w.Busy {
+		return 5 * time.Minute
+	}
+	return 30 * time.Minute
+}
+
+// tornIn1000 is how many of a thousand places around a write the daemon does not survive.
+func (w *world) tornIn1000() int {
+	if w.Busy {
+		return 1
+	}
+	return 10
+}
+
+// day is how long the tills' work takes at most, but for what they wait.
+func (w *world) day() time.Duration {
+	_, most := w.pause()
+	return time.Duration(w.Steps) * most
 }
 
 // fault counts a fault and returns its name.
