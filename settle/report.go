@@ -133,8 +133,9 @@ type DispatchResult struct {
 
 // PersonPay is what somebody's account pays, all pots together, in fen.
 type PersonPay struct {
-	PsnNo  string
-	Amount Fen
+	PsnNo   string
+	Amount  Fen
+	Covered Fen // of it an allowance guarantees
 }
 
 // Dossier is all that the next message of a report needs.
@@ -148,8 +149,8 @@ type Dossier struct {
 	// Pays are what the accounts pay of Figures, by person number in paying order, each once; nil where the ledger leaves it
 	// to the centre.
 	Pays []PersonPay
-	// Leave is what earlier sales, settled offline and not acknowledged yet, count on of the venue's allowances: the centre has
-	// promised it to them, and this message must leave it alone.
+	// Leave is what other sales that are not acknowledged yet may take of the venue's allowances before this one: all that earlier
+	// ones debit, and of later ones what is covered. Only what is left then, or is covered itself, this message may take.
 	Leave     []PersonPay
 	At        time.Time
 	ReceiptNo string

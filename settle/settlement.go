@@ -44,7 +44,7 @@ type Posting struct {
 	Pot    Pot `json:"pot"`
 	Amount Fen `json:"amount"`
 	After  Fen `json:"after"` // of the pot, available here after the posting
-	// Covered is what of an offline sale's amount an allowance guarantees; the rest is at risk.
+	// Covered is what of a sale's amount an allowance guarantees; of an offline sale the rest is at risk.
 	Covered Fen `json:"covered,omitempty"`
 }
 

@@ -95,9 +95,9 @@ func TestLostAndDeceasedOffline(t *testing.T) {
 	}
 }
 
-// TestLeaveToEarlierSales: a report names what earlier offline sales count on of the allowances of whoever may pay, until those
-// are acknowledged; not what comes after it, and not what was at risk.
-func TestLeaveToEarlierSales(t *testing.T) {
+// TestLeaveToOtherSales: a report names what other sales may take of the allowances of whoever may pay, until those are
+// acknowledged: all that an earlier one debits, and what is covered of a later one.
+func TestLeaveToOtherSales(t *testing.T) {
 	h := openHouse(t)
 	s := h.family()
 	s.Accounts[1].Allowance, s.Accounts[1].AllowanceUntil = 5000, noon.Add(24*time.Hour) // the daughter's
@@ -110,7 +110,7 @@ func TestLeaveToEarlierSales(t *testing.T) {
 		t.Fatalf("at risk %s, %+v", first.AtRisk, first.Postings)
 	}
 	early := h.due()
-	h.buy(h.daughter, 1000)
+	h.buy(h.daughter, 2500)
 	var late settle.Report
 	due, err := h.DueReports(t.Context(), h.clock.now(), 10)
 	if err != nil || len(due) != 2 {
@@ -128,11 +128,15 @@ func TestLeaveToEarlierSales(t *testing.T) {
 		}
 		return d.Leave
 	}
-	if list := leave(early); len(list) != 0 {
+	if list := leave(early); len(list) != 1 || list[0] != (settle.PersonPay{PsnNo: h.daughter.psnNo, Amount: 2000}) {
 		t.Errorf("the first sale leaves %+v", list)
 	}
 	if list := leave(late); len(list) != 1 || list[0] != (settle.PersonPay{PsnNo: h.daughter.psnNo, Amount: 3000}) {
 		t.Errorf("the later sale leaves %+v", list)
+	}
+	d, err := h.Dossier(t.Context(), early.ID)
+	if err != nil || d.Pays[1] != (settle.PersonPay{PsnNo: h.daughter.psnNo, Amount: 3000, Covered: 3000}) {
+		t.Errorf("the first sale is paid by %+v, %v", d.Pays, err)
 	}
 	h.wantVerified()
 	h.accept(early, h.clock.now())

@@ -124,7 +124,7 @@ func (t *tx) dossier(report int64) (d settle.Dossier, err error) {
 
 // fillDossier reads what a report is about: from the settlement's record and the report's own. pays are what the accounts pay
 // of what is to be booked.
-func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (presence *settle.Presence, pays []settle.Pay, err error) {
+func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (presence *settle.Presence, pays []coveredPay, err error) {
 	switch d.Report.Kind {
 	case settle.ReportBinding:
 		presence, err = t.fillRequest(d, own)
@@ -141,7 +141,8 @@ func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (presence *settle.P
 	}
 	s := &record.Settlement
 	for i := range s.Postings {
-		pays = append(pays, settle.Pay{Account: s.Postings[i].Person, Pot: s.Postings[i].Pot, Amount: s.Postings[i].Amount})
+		p := &s.Postings[i]
+		pays = append(pays, coveredPay{settle.Pay{Account: p.Person, Pot: p.Pot, Amount: p.Amount}, p.Covered})
 	}
 	d.Sale, d.Figures, d.At, d.ReceiptNo, d.Credential = s.Sale, s.Figures, s.At, s.ReceiptNo, s.Presence.Kind
 	if d.Report.Kind != settle.ReportSettle {
@@ -149,7 +150,10 @@ func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (presence *settle.P
 		if err := t.record(own, &back); err != nil {
 			return nil, nil, err
 		}
-		pays = back.Remaining
+		pays = nil
+		for _, pay := range back.Remaining {
+			pays = append(pays, coveredPay{Pay: pay})
+		}
 		d.Sale.Lines, d.Figures, d.At, d.ReceiptNo = back.Kept, back.KeptFigures, back.Return.At, back.Return.ReceiptNo
 	}
 	return &s.Presence, pays, nil
@@ -157,9 +161,9 @@ func (t *tx) fillDossier(d *settle.Dossier, sold, own int64) (presence *settle.P
 
 // whoPays names who pays how much, so that the centre can debit the very accounts that the till has debited. Where the centre
 // settled in line or has booked otherwise since, the split is the centre's own and nobody is named.
-func (t *tx) whoPays(d *settle.Dossier, pays []settle.Pay) (list []settle.PersonPay, err error) {
+func (t *tx) whoPays(d *settle.Dossier, pays []coveredPay) (list []settle.PersonPay, err error) {
 	var order []settle.PersonID
-	sums := make(map[settle.PersonID]settle.Fen, len(pays))
+	sums := make(map[settle.PersonID]settle.PersonPay, len(pays))
 	var all, own settle.Fen
 	for _, p := range pays {
 		if p.Amount == 0 {
@@ -168,10 +172,12 @@ func (t *tx) whoPays(d *settle.Dossier, pays []settle.Pay) (list []settle.Person
 		if p.Account == "" { // a part that no account bears: the split is the centre's own
 			return nil, nil
 		}
-		if _, known := sums[p.Account]; !known {
+		sum, known := sums[p.Account]
+		if !known {
 			order = append(order, p.Account)
 		}
-		sums[p.Account] += p.Amount
+		sum.Amount, sum.Covered = sum.Amount+p.Amount, sum.Covered+p.covered
+		sums[p.Account] = sum
 		if all += p.Amount; p.Account == d.Report.Person {
 			own += p.Amount
 		}
@@ -186,14 +192,22 @@ func (t *tx) whoPays(d *settle.Dossier, pays []settle.Pay) (list []settle.Person
 				return nil, err
 			}
 		}
-		list = append(list, settle.PersonPay{PsnNo: who.PsnNo, Amount: sums[person]})
+		sum := sums[person]
+		sum.PsnNo = who.PsnNo
+		list = append(list, sum)
 	}
 	return list, nil
 }
 
-// leave lists what sales before a record, settled offline and not acknowledged yet, count on of the allowances on the accounts
-// that a report may debit.
-func (t *tx) leave(d *settle.Dossier, record int64) (list []settle.PersonPay, err error) {
+// coveredPay is a pay with what an allowance guarantees of it.
+type coveredPay struct {
+	settle.Pay
+	covered settle.Fen
+}
+
+// leave lists what sales before and after a record, not acknowledged yet, may take of the allowances on the accounts that a
+// report may debit.
+func (t *tx) leave(d *settle.Dossier, record int64) ([]settle.PersonPay, error) {
 	beneficiary := d.Report.Person
 	if d.Premium != nil {
 		beneficiary = d.Premium.Beneficiary
@@ -201,29 +215,29 @@ func (t *tx) leave(d *settle.Dossier, record int64) (list []settle.PersonPay, er
 	return t.promised(beneficiary, record)
 }
 
-// promised is leave for a patient's message. A sale that the centre has refused counts on nothing more.
+// promised is leave for a patient's message. What is covered of a sale was reckoned with all that came before it taken off, so
+// earlier sales count in full and later ones with what is covered of them; then no order in which they are booked takes from any
+// what is covered of it. A sale that the centre has refused takes nothing more, and what is booked anew after a return has its
+// money kept.
 func (t *tx) promised(patient settle.PersonID, record int64) (list []settle.PersonPay, err error) {
 	name, _ := t.vault().pid(patient)
-	sums := map[settle.PersonID]settle.Fen{}
-	var order []settle.PersonID
-	err = t.each(`SELECT p.pid, SUM(o.covered) FROM posting o JOIN report r ON r.id = o.report JOIN person p ON p.id = o.person
+	var people []settle.PersonID
+	err = t.each(`SELECT p.pid, SUM(CASE WHEN o.record < ?3 THEN o.amount ELSE o.covered END) AS sum
+		FROM posting o JOIN report r ON r.id = o.report JOIN person p ON p.id = o.person
 		WHERE o.person IN (SELECT id FROM person WHERE pid = ?1 UNION
 				SELECT b.giver FROM binding b JOIN person q ON q.id = b.beneficiary WHERE q.pid = ?1 AND b.active = 1)
-			AND o.centre = ?2 AND o.covered > 0 AND o.record < ?3 AND r.done = 0
-		GROUP BY o.person ORDER BY o.person`, []any{name, open, record}, func(scan func(dest ...any) error) error {
+			AND o.centre = ?2 AND o.leg = 0 AND o.amount > 0 AND o.pot NOT IN ('quota', 'agency') AND o.record <> ?3 AND r.done = 0
+		GROUP BY o.person HAVING sum > 0 ORDER BY o.person`, []any{name, open, record}, func(scan func(dest ...any) error) error {
 		var pid []byte
-		var sum settle.Fen
-		err := scan(&pid, &sum)
-		person := t.vault().personID(pid)
-		sums[person], order = sum, append(order, person)
+		var pay settle.PersonPay
+		err := scan(&pid, &pay.Amount)
+		people, list = append(people, t.vault().personID(pid)), append(list, pay)
 		return err
 	})
-	for _, person := range order {
-		who, fault := t.inClear(person)
-		if fault != nil {
-			return nil, fault
-		}
-		list = append(list, settle.PersonPay{PsnNo: who.PsnNo, Amount: sums[person]})
+	for i := 0; err == nil && i < len(list); i++ {
+		var who settle.Identity
+		who, err = t.inClear(people[i])
+		list[i].PsnNo = who.PsnNo
 	}
 	return list, err
 }
@@ -238,9 +252,10 @@ type soldRecord struct {
 		Figures   settle.Figures  `json:"figures"`
 
 		Postings []struct {
-			Person settle.PersonID `json:"person"`
-			Pot    settle.Pot      `json:"pot"`
-			Amount settle.Fen      `json:"amount"`
+			Person  settle.PersonID `json:"person"`
+			Pot     settle.Pot      `json:"pot"`
+			Amount  settle.Fen      `json:"amount"`
+			Covered settle.Fen      `json:"covered"`
 		} `json:"postings"`
 	} `json:"settlement"`
 }

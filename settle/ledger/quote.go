@@ -181,9 +181,8 @@ func (f *facts) post(quote *settle.Quote) error {
 		if f.belowFloor(h, pay.Pot) {
 			return broken("plan takes an account below its floor")
 		}
-		posting := settle.Posting{Party: h.party, Pot: pay.Pot, Amount: pay.Amount, After: after}
+		posting := settle.Posting{Party: h.party, Pot: pay.Pot, Amount: pay.Amount, After: after, Covered: h.cover(pay)}
 		if f.offline {
-			posting.Covered = h.cover(pay)
 			quote.AtRisk += pay.Amount - posting.Covered
 		}
 		quote.Postings = append(quote.Postings, posting)

@@ -16,7 +16,7 @@ import (
 // The money stays set aside for Grace more, since a sale of the last minute may be reported late; then it is everybody's
 // again, and at once where the venue returns it (G105). While no report is later than Grace, whatever a venue sells
 // offline within an allowance is booked as it was sold, in whatever order the reports come: each says how much of the allowance
-// it must leave to the venue's earlier sales, and is booked from other money so far.
+// it must leave to the venue's other sales, and is booked from other money so far.
 type Allowances struct {
 	Percent int           // 0 to 100
 	Life    time.Duration // default 24 h
@@ -174,17 +174,22 @@ func (w *work) touch(psn string) {
 	}
 }
 
-// promised is what of a venue's allowance on an account its earlier sales count on, by person number.
+// promised is what of its venue's allowances a message must leave alone, by person number.
 type promised map[string]settle.Fen
 
-// promises reads what a message must leave to earlier sales.
-func promises(accounts []nhsa.ExpectedAccount) promised {
-	if len(accounts) == 0 {
+// promises reads what a message must leave to the venue's other sales: what it names, but not what it is promised itself.
+func (w *work) promises(split *nhsa.ExpectedSplit) promised {
+	if len(split.Leave) == 0 {
 		return nil
 	}
 	leave := promised{}
-	for _, a := range accounts {
-		leave[a.PsnNo] = a.Amount
+	for _, a := range split.Leave {
+		leave[a.PsnNo] = min(a.Amount, w.heldHere(a.PsnNo))
+	}
+	for _, a := range split.Accounts {
+		if left, named := leave[a.PsnNo]; named {
+			leave[a.PsnNo] = min(left, max(0, w.heldHere(a.PsnNo)-a.Covered))
+		}
 	}
 	return leave
 }
@@ -200,7 +205,7 @@ func (w *work) heldBy(row *Row) promised {
 	return all
 }
 
-// spend takes a booking off the grant of its venue, but for what is left to earlier sales.
+// spend takes a booking off the grant of its venue, but for what is left to other sales.
 func (w *work) spend(venue, psn string, amount, leave settle.Fen) {
 	if g := w.grantOf(venue, psn); g != nil && amount > 0 {
 		amount = min(max(0, g.Amount-leave), amount)

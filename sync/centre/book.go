@@ -32,7 +32,7 @@ type Row struct {
 	Cancelled bool           `json:"cancelled,omitempty"` // by a standing 2103
 	Took      []Took         `json:"took,omitempty"`      // of its venue's allowances
 
-	Leave promised `json:"leave,omitempty"` // of its venue's allowances to earlier sales
+	Leave promised `json:"leave,omitempty"` // of its venue's allowances to other sales
 }
 
 // Pay is what one pot of one account has paid; negative in a cancellation.
@@ -148,7 +148,7 @@ func sum(pays []Pay) (all settle.Fen) {
 }
 
 // withheld is what of an account a patient's sale must leave alone: what other venues hold, what is kept for this venue's
-// rebookings of others, and of this venue's allowance what it leaves to earlier sales; through a wallet all of the allowance,
+// rebookings of others, and of this venue's allowance what it leaves to other sales; through a wallet all of the allowance,
 // since the till covers no quota with it. through is nil for the own account.
 func (w *work) withheld(psn, patient string, through *binding, leave promised) settle.Fen {
 	here := w.heldHere(psn)
@@ -184,7 +184,7 @@ func (w *work) left(b *binding) settle.Fen {
 }
 
 // move debits the pays of a row, or credits them where sign is -1. What a venue debits comes out of what is kept for its
-// patient's rebooking, and then out of its allowance but for what it leaves to earlier sales; what it credits is everybody's.
+// patient's rebooking, and then out of its allowance but for what it leaves to other sales; what it credits is everybody's.
 func (w *work) move(venue, patient string, pays []Pay, sign settle.Fen, leave promised) {
 	kept := w.keptFor(venue, patient, pays, sign)
 	for _, pay := range pays {

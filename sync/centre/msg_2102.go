@@ -35,7 +35,7 @@ func (w *work) price(r *nhsa.Request, info *nhsa.DrugInfo) (*Row, *person, error
 	if err != nil {
 		return nil, nil, err
 	}
-	ask, err := want(info)
+	ask, err := w.want(info)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,7 +94,7 @@ func (w *work) patient(info *nhsa.DrugInfo) (*person, error) {
 }
 
 // want is what the sale asks the accounts for: what the till expects, or all of it where the till says nothing.
-func want(info *nhsa.DrugInfo) (wanted, error) {
+func (w *work) want(info *nhsa.DrugInfo) (wanted, error) {
 	ask := wanted{total: settle.Fen(info.Total), own: settle.Fen(info.Total)}
 	split, err := info.Expected()
 	if err != nil {
@@ -104,7 +104,7 @@ func want(info *nhsa.DrugInfo) (wanted, error) {
 		if split.Fund < 0 || split.Own < 0 || split.Shared < 0 || split.Cash < 0 {
 			return ask, refusal("[FORMAT] exp_content 的金额不能为负")
 		}
-		ask.fund, ask.own, ask.shared, ask.accounts, ask.leave = split.Fund, split.Own, split.Shared, split.Accounts, promises(split.Leave)
+		ask.fund, ask.own, ask.shared, ask.accounts, ask.leave = split.Fund, split.Own, split.Shared, split.Accounts, w.promises(split)
 	}
 	if info.UseAccounts != "1" {
 		ask.own, ask.shared, ask.accounts = 0, 0, nil

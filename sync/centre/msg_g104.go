@@ -37,7 +37,7 @@ func (w *work) payPremium(r *nhsa.Request) (any, error) {
 	}
 	now := &premium{
 		ID: d.PremiumID, Venue: r.Venue, MsgID: r.MsgID, Payer: d.Payer, Beneficiary: d.Beneficiary, Kind: d.Kind, Year: d.Year,
-		Amount: d.Amount, At: w.tick(), Leave: promises(d.Leave),
+		Amount: d.Amount, At: w.tick(), Leave: w.promises(&nhsa.ExpectedSplit{Leave: d.Leave}),
 	}
 	switch {
 	case d.Action == nhsa.PremiumCancel && before == nil:

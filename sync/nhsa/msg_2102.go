@@ -144,15 +144,17 @@ type ExpectedSplit struct {
 	// Accounts are what each account has paid, in paying order; they sum to own and shared. A centre that follows them keeps
 	// its word on allowances for each account. Absent: the centre chooses.
 	Accounts []ExpectedAccount `json:"accounts,omitempty"`
-	// Leave is what earlier sales of this venue, settled offline and not acknowledged yet, count on of its allowances. This one
-	// must leave it to them, whichever comes first. Absent: nothing.
+	// Leave is what other sales of this venue, not acknowledged yet, may take of its allowances before this one: of an allowance it
+	// may take what is left then, and what of its own amounts is covered. So each is booked as far as it is covered, in whatever
+	// order they come. Absent: nothing.
 	Leave []ExpectedAccount `json:"leave,omitempty"`
 }
 
 // ExpectedAccount is one account's part, in fen.
 type ExpectedAccount struct {
-	PsnNo  string     `json:"psn_no"`
-	Amount settle.Fen `json:"amount"`
+	PsnNo   string     `json:"psn_no"`
+	Amount  settle.Fen `json:"amount"`
+	Covered settle.Fen `json:"covered,omitempty"` // of it an allowance guarantees
 }
 
 func expectedAccounts(pays []settle.PersonPay) (list []ExpectedAccount) {
@@ -174,7 +176,7 @@ func (s *ExpectedSplit) Adds(total settle.Fen) bool {
 func sumOnce(accounts []ExpectedAccount) (all settle.Fen, once bool) {
 	seen := make(map[string]bool, len(accounts))
 	for _, a := range accounts {
-		if a.PsnNo == "" || a.Amount <= 0 || a.Amount > mostFen || seen[a.PsnNo] {
+		if a.PsnNo == "" || a.Amount <= 0 || a.Amount > mostFen || a.Covered < 0 || a.Covered > a.Amount || seen[a.PsnNo] {
 			return 0, false
 		}
 		seen[a.PsnNo] = true

@@ -30,7 +30,11 @@ func rebooking(pays []settle.PersonPay) *RebookNode {
 	if len(pays) == 0 {
 		return nil
 	}
-	return &RebookNode{expectedAccounts(pays)}
+	node := &RebookNode{expectedAccounts(pays)}
+	for i := range node.Rebook {
+		node.Rebook[i].Covered = 0 // it is kept, whatever covered it
+	}
+	return node
 }
 
 // Infno is 2103.
