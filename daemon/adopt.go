@@ -27,6 +27,9 @@ func (r restoredDesk) Decide(ctx context.Context, order settle.AttentionOrder) e
 	if err != nil {
 		return err
 	}
+	if !held && order.Decision == settle.DecideReReport {
+		return r.reportAgain(ctx, order)
+	}
 	if !held || order.Decision != settle.DecideAdopt && order.Decision != settle.DecideReReport {
 		return r.Ledger.Decide(ctx, order)
 	}
@@ -56,6 +59,52 @@ func (r restoredDesk) Decide(ctx context.Context, order settle.AttentionOrder) e
 	}
 	r.d.up.wake()
 	return nil
+}
+
+// reportAgain has a message sent again that was acknowledged and that the centre does not have, where that is proved now and not
+// only by the reconciliation that found it: by the centre's own item result, long enough after its answer, and for a sale by no
+// other row of that person and amount. Other items are the ledger's to decide.
+func (r restoredDesk) reportAgain(ctx context.Context, order settle.AttentionOrder) error {
+	sale, message, lost, err := r.LostSale(ctx, order.ID)
+	if err != nil {
+		return err
+	}
+	if !lost {
+		return r.Ledger.Decide(ctx, order)
+	}
+	if r.d.up.reconciler == nil {
+		return settle.NewError(settle.NotConfigured, errors.New("no centre is configured that could be asked"))
+	}
+	proof, err := r.d.up.reconciler.Prove(ctx, reconcile.Question{Dispatch: message, Identity: sale.Identity, Refused: message.AnsweredCentre})
+	switch {
+	case err != nil:
+		return err
+	case proof.Verdict == reconcile.Present:
+		return decisionFault("医保中心现在有这一笔，不能重新上报；请重新对账。", "the centre has it by now; reconcile the day again")
+	case proof.Verdict != reconcile.Absent:
+		return decisionFault("还不能证明医保中心没有这一笔，请稍后再试。", "its absence at the centre is not proved yet; try again later")
+	}
+	if sale.Report.Kind == settle.ReportSettle {
+		if err := r.noTwin(ctx, &sale); err != nil {
+			return err
+		}
+	}
+	return r.Ledger.Decide(ctx, order)
+}
+
+// noTwin is nil where the centre has no row of the sale's person and amount that is unknown here: it could be this very sale.
+func (r restoredDesk) noTwin(ctx context.Context, sale *settle.Dossier) error {
+	_, err := r.d.up.reconciler.Find(ctx, reconcile.Wanted{
+		Identity: sale.Identity, Figures: sale.Figures, Sold: settle.DateOf(sale.At), Today: settle.DateOf(r.d.o.Clock()), Journal: sale.Journal,
+	})
+	switch {
+	case errors.Is(err, reconcile.ErrNotBooked):
+		return nil
+	case err == nil, errors.Is(err, reconcile.ErrManyBooked):
+		return decisionFault("医保中心有同一患者同一金额、本机没有的结算，可能就是这一笔；请先核对，不能重新上报。",
+			"the centre has another row of this person and amount, which may be this sale")
+	}
+	return err
 }
 
 func decisionFault(message, detail string) error {

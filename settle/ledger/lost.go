@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 
@@ -41,6 +42,31 @@ func (t *tx) lostBehind(i *openItem) (row lostRow, found bool, err error) {
 	}
 	booking, err := t.bookingOf(record.Int64)
 	return row, err == nil && booking.SetlID == setlID, err
+}
+
+// LostSale is what an item about a row that only this venue has would send again, with the message whose absence at the centre
+// must be proved first; is is false for every other item. NOT_FOUND where the item is not open; STORE_BROKEN.
+func (l *Ledger) LostSale(ctx context.Context, attention int64) (d settle.Dossier, message settle.Dispatch, is bool, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		item, err := t.openItem(attention)
+		if err != nil {
+			return err
+		}
+		row, found, err := t.lostBehind(&item)
+		if err != nil || !found {
+			return err
+		}
+		if d, err = t.dossier(row.report); err != nil {
+			return err
+		}
+		for _, m := range d.Journal {
+			if m.MsgID == row.msgid {
+				message, is = m, true
+			}
+		}
+		return nil
+	})
+	return d, message, is, storeError(err)
 }
 
 // provedLost is who undid a message whose absence the comparison of rows has proved.
