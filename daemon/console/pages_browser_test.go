@@ -425,7 +425,7 @@ func TestProxyPurchase(t *testing.T) {
 	c.clean()
 }
 
-// TestScannerOnly: a shop without a card reader is told to scan, and sells by 医保码.
+// TestScannerOnly: a shop without a card reader is told to scan the patient's 医保码, and what to do when the scanner is gone.
 func TestScannerOnly(t *testing.T) {
 	r := newCounter(t, rigOptions{scannerOnly: true})
 	c := r.open(r.cashier, "")

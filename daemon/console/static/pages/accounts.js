@@ -31,7 +31,7 @@ export const accounts = {
       h("p", { class: "note returned", id: "asked", role: "status", hidden: true }),
       h("div", { class: "columns" }, panel("accountsHead", "accounts-list"), h("section", { class: "panel part", id: "accounts-guide", hidden: true })),
       panel("bindingsHead", "bindings-list", button("bindNew", bind, { id: "bind-new", look: "primary" })),
-      panel("requestsHead", "requests-list"),
+      panel("householdsHead", "households"), panel("requestsHead", "requests-list"),
       ...(state.routes.has("GET /v1/people/me/statement") ? [panel("statementHead", "statement", button("statementShow", lookBack, { id: "statement-show" }), ...fileButtons("statement", fetchStatement))] : []),
       ...(state.routes.has("GET /v1/people/me/history") ? [panel("historyHead", "history", button("historyShow", () => before.run(() => api.history(state.terminal)), { id: "history-show" }))] : []),
     ];
@@ -72,6 +72,8 @@ function draw() {
   byId("asked").hidden = !said();
   put(byId("accounts-list"), present() ? view(money, accountTable) : noCard());
   put(byId("bindings-list"), present() ? view(bound, (b) => bindingTable(b.bindings)) : empty(t("cardFirst")));
+  byId("households").parentElement.hidden = !bound.answer?.households?.length;
+  put(byId("households"), bound.answer?.households?.length ? households(bound.answer.households) : []);
   put(byId("requests-list"), view(bound, (b) => requestTable(b.requests)) || empty(t("requestsNone")));
   byId("bind-new").disabled = reader()?.state !== "present";
   guide.show("accounts-guide", topics);
@@ -143,7 +145,7 @@ function bindingTable(list) {
     ["order", "num", (b) => String(b.rank)],
     ["validity", "", (b) => `${b.valid_from} ${t("until")} ${b.valid_to || t("openEnd")}`],
     ["limit", "money", limit],
-    ["status", "", (b) => h("div", {}, status(b.state), b.message && h("span", { class: "small-text block" }, (english() && b.message_en) || b.message))],
+    ["status", "", (b) => h("div", {}, status(b.state), b.message && h("span", { class: "small-text block" }, (english() && b.message_en) || b.message), b.auth_method && h("span", { class: "muted small-text block" }, t("authIs", { how: named(`auth_${b.auth_method}`, b.auth_method) })))],
   ], list, (b) => b.state !== "ended" && [
     small("reorder", b, () => reorder(b)), b.role === "giver" && small("setLimit", b, () => setLimit(b)), small("endIt", b, () => end(b)),
   ]);
@@ -155,6 +157,14 @@ function limit(b) {
   if (b.quota) return t("usedOf", { used: show(b.quota.used), all: show(b.quota.total) });
   if (!b.limit) return b.role === "giver" ? t("noLimit") : "";
   return `${t("usedOf", { used: show(b.limit.used), all: show(b.limit.amount) })} ${t(`limit_${b.limit.scope}`)}`;
+}
+
+// households are the networks (家庭共济网) that the holder belongs to: who holds each, and its members as far as they may be seen.
+function households(list) {
+  return table(t("householdsHead"), [
+    ["bindNetwork", "", (x) => h("span", { class: "item" }, x.network)], ["networkHolder", "", (x) => h("div", {}, x.holder, " ", tag(t(`household_${x.role}`), x.role === "holder" ? "good" : ""))],
+    ["networkMembers", "", (x) => x.members.map((m) => `${m.name}（${named(`relation_${m.relation}`, m.relation)}）`).join("，")],
+  ], list);
 }
 
 function requestTable(list) {

@@ -14,7 +14,7 @@ let lines = []; // of all the pages that were fetched, oldest first
 let asked = "";
 
 // groupOf puts a kind where a reader looks for it; what the counter refused has the code of its refusal.
-const looks = ["ACCOUNTS_VIEWED", "STATEMENT_VIEWED", "HISTORY_VIEWED", "RECORDS_REVEALED", "EXPORT"];
+const looks = ["ACCOUNTS_VIEWED", "BINDINGS_VIEWED", "STATEMENT_VIEWED", "HISTORY_VIEWED", "RECORDS_REVEALED", "EXPORT"];
 const changes = ["MANAGER", "IMPORT", "TOKEN_ADDED", "TOKEN_REVOKED", "TOKENS"];
 const groupOf = (kind) => (looks.includes(kind) ? "looks" : changes.includes(kind.toUpperCase()) ? "changes" : "refusals");
 
