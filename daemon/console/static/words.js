@@ -101,7 +101,7 @@ const words = {
   reason_K_OWN_NOT_ZERO: ["", "Own money must be used up first."], reason_K_NOT_ASKED: ["", "The patient has not asked for it."],
   reason_K_NOT_BOUND: ["", "There is no binding."], reason_K_NOT_SELECTED: ["", "Others were chosen."],
   reason_K_ONE_GIVER: ["", "The number of givers is reached."], reason_K_ZERO: ["", "Nothing is available."],
-  reason_K_CAP: ["", "A limit is used up."], reason_K_CLASS: ["", "Goods of this class are not payable."], reason_K_BUCKET: ["", "This part is not payable."],
+  reason_K_CAP: ["", "A limit is used up."], reason_K_CLASS: ["", "Goods of this class are not payable."], reason_K_CLASS_UNKNOWN: ["", "What class these goods are is not known."], reason_K_BUCKET: ["", "This part is not payable."],
 
   // What the patient is to the giver, turned round: a cashier wants to know who gives.
   giver_spouse: ["配偶", "spouse"], giver_parent: ["子女", "child"], giver_child: ["父母", "parent"], giver_sibling: ["兄弟姐妹", "sibling"],
