@@ -225,18 +225,15 @@ func (t *tx) addProxy(settlement int64, f *facts, s *settle.Settlement) error {
 }
 
 func (t *tx) addLines(settlement int64, f *facts, s *settle.Settlement) error {
+	lines := rowsOf("INSERT INTO line (settlement, n, code, class, quantity, total, fund, cash) VALUES", 8)
 	for i := range s.Sale.Lines {
 		line := &s.Sale.Lines[i]
-		err := t.run("INSERT INTO line (settlement, n, code, class, quantity, total, fund, cash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			settlement, i, line.Code, line.Class, line.Quantity, line.Total, line.Fund, s.Plan.LineCash[line.ID])
-		if err != nil {
-			return err
-		}
+		lines.add(settlement, i, line.Code, line.Class, line.Quantity, line.Total, line.Fund, s.Plan.LineCash[line.ID])
 		if err := t.addTraces(settlement, line, f.traces[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return lines.insert(t)
 }
 
 func (t *tx) addPresence(record int64, of subject, p *settle.Presence) error {
