@@ -27,8 +27,8 @@ var personal = []settle.Reason{
 	settle.ECredentialKind, settle.EFaceRequired, settle.EBindingActor,
 }
 
-// refuse counts a refusal of the card and records what must be remembered: a card that is not the right one, a person who
-// may not act so. It returns err.
+// refuse counts a refusal of the card and records what must be remembered: a card that is not the right one or that its owner has
+// lost, a person who may not act so. It returns err.
 func (s *Session) refuse(ctx context.Context, a attempt, who holder, err error) error {
 	s.metrics.count(err)
 	if who.held.reader == nil {
@@ -39,6 +39,8 @@ func (s *Session) refuse(ctx context.Context, a attempt, who holder, err error) 
 	case isCode(err, settle.PersonCardMismatch):
 		kind = string(settle.PersonCardMismatch)
 		s.o.Logger.Warn("card is not the patient's", "terminal", a.terminal, "reader", who.held.reader.Name, "seq", who.seq)
+	case isCode(err, settle.CardReportedLost): // somebody shows it all the same
+		kind = string(settle.CardReportedLost)
 	case !slices.Contains(personal, settle.Reason(kind)):
 		return err
 	}

@@ -113,6 +113,10 @@ func TestExpiry(t *testing.T) {
 			if c.want != "" {
 				wantCode(t, err, c.want)
 				wantCode(t, quoteErr, c.want)
+				shown, err := r.ledger.Incidents(context.Background(), time.Time{}, 10)
+				if lost := c.want == settle.CardReportedLost; err != nil || (len(shown) > 0) != lost || lost && shown[0].Kind != string(c.want) {
+					t.Errorf("incidents %+v, %v", shown, err)
+				}
 			}
 		})
 	}
