@@ -58,6 +58,7 @@ type settings struct {
 	faults, without, answer    []string
 	bindings                   string
 	allowance                  int
+	shareFrom                  string
 	nats                       natsSettings
 }
 
@@ -112,6 +113,7 @@ key too: use invented people, or a machine of its own.`,
 	flags.StringArrayVar(&s.faults, "fault", nil, "rehearse a fault: infno=kind[:count[:delay]]; kinds: lose-answer half-answer 502-before 502-after html-after delay-before delay-after expire-signin centre-only venue-only blind")
 	flags.StringSliceVar(&s.answer, "answer", nil, "write answers as some centres do: string-numbers, empty-amounts, object-for-array, fund-includes-account")
 	flags.StringVar(&s.bindings, "bindings", "confirm", "how binding requests are decided: confirm, refuse, or pending:N (answered pending N times, then confirmed)")
+	flags.StringVar(&s.shareFrom, "share-from", string(settle.ShareBalance), "which of a giver's pots pay for relatives, as the region's policy says: balance (all but a mutual account), prior_only or mutual_only")
 	flags.IntVar(&s.allowance, "allowance", 20, "percent of an account's free money that is set aside for a day for each venue that saw the family lately; 0: none")
 	flags.StringSliceVar(&s.without, "without", nil, "transactions this centre does not have, such as G101,G102")
 	s.nats.flags(command)
@@ -137,7 +139,12 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	log := slog.New(withoutObserver{slog.NewTextHandler(stderr, nil)})
 	registry := prometheus.NewRegistry()
 	options := centre.Options{Area: s.area, Logger: log, Faults: faults, Manner: manner, Desk: desk, Without: s.without,
-		Allowances: centre.Allowances{Percent: s.allowance}}
+		Allowances: centre.Allowances{Percent: s.allowance}, ShareFrom: settle.ShareFrom(s.shareFrom)}
+	switch options.ShareFrom {
+	case settle.ShareBalance, settle.SharePriorOnly, settle.ShareMutualOnly:
+	default:
+		return wrongUsage{fmt.Errorf("--share-from %q: want balance, prior_only or mutual_only", s.shareFrom)}
+	}
 	closeBook, err := openBook(ctx, s, registry, &options)
 	if err != nil {
 		return err

@@ -125,6 +125,15 @@ func TestSilentCentre(t *testing.T) {
 	if _, err := till.client.Quote(t.Context(), till.bill("WARM")); err != nil {
 		t.Fatal(err) // the family is in the ledger now
 	}
+	for _, g := range s.centre.book.Granted() { // half of each account is the counter's, whatever happens to the line
+		want := map[string]settle.Fen{s.family.Patient.PsnNo: 1930, s.family.Daughter.PsnNo: 6000, s.family.Spouse.PsnNo: 25000}[g.PsnNo]
+		if g.Left == 0 || g.Left != want {
+			t.Errorf("an allowance of %s, want %s", g.Left, want)
+		}
+	}
+	if n := len(s.centre.book.Granted()); n != 3 {
+		t.Errorf("the centre grants %d allowances", n)
+	}
 	if err := s.SetCentre(false); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"gongji/daemon/console"
 	"gongji/daemon/localapi"
 	"gongji/settle"
+	"gongji/settle/policy"
 	"gongji/sync/centre"
 )
 
@@ -80,7 +81,7 @@ func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
 		return s, err
 	}
 	// The centre's lock comes first: a second demo on the directory must not take the first one's reader away.
-	if err := s.openCentre(o.log); err != nil {
+	if err := s.openCentre(o.log, o.region); err != nil {
 		return s, err
 	}
 	for name, r := range map[string]struct {
@@ -156,7 +157,15 @@ func (s *sandbox) addCard(label string, m centre.Member, put func(*sandbox)) {
 
 // openCentre starts the reference centre. A data directory that was used before keeps its book, so that a demo may be
 // stopped and started again.
-func (s *sandbox) openCentre(log *slog.Logger) error {
+func (s *sandbox) openCentre(log *slog.Logger, region string) error {
+	set, err := policy.Embedded()
+	if err != nil {
+		return err
+	}
+	rules, err := set.For(region, settle.DateOf(s.clock()))
+	if err != nil {
+		return err
+	}
 	folder := filepath.Join(s.dir, "centre")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -166,7 +175,8 @@ func (s *sandbox) openCentre(log *slog.Logger) error {
 		return fmt.Errorf("sandbox centre: %w", err)
 	}
 	s.clean = append(s.clean, journal.Close)
-	book, err := centre.New(centre.Options{Logger: log, Journal: journal, Clock: s.clock, Faults: s.faults})
+	book, err := centre.New(centre.Options{Logger: log, Journal: journal, Clock: s.clock, Faults: s.faults, ShareFrom: rules.ShareFrom,
+		Allowances: centre.Allowances{Percent: sandboxAllowance}})
 	if err != nil {
 		return fmt.Errorf("sandbox centre: %w", err)
 	}
@@ -203,6 +213,10 @@ func (s *sandbox) config(o sandboxOptions) (*config.Config, error) {
 func nextYearEnd() config.Date {
 	return config.Date((time.Now().In(settle.Beijing).Year()+1)*10000 + 1231)
 }
+
+// sandboxAllowance is how many percent of what is free on an account the sandbox's centre sets aside for the demo's counter, so
+// that what is sold with the line cut is not all at risk.
+const sandboxAllowance = 50
 
 const sandboxTill = "demo-till"
 

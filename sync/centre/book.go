@@ -76,11 +76,15 @@ type wanted struct {
 	leave    promised
 }
 
-// The orders in which this centre draws on an account: the patient's own, and a relative's.
-var (
-	ownPots    = []settle.Pot{settle.PotBalance, settle.PotCurrent, settle.PotPrior, settle.PotMutual}
-	sharedPots = []settle.Pot{settle.PotBalance, settle.PotPrior, settle.PotCurrent, settle.PotMutual}
-)
+// ownPots is the order in which this centre draws on the patient's own account.
+var ownPots = []settle.Pot{settle.PotBalance, settle.PotCurrent, settle.PotPrior, settle.PotMutual}
+
+// sharedPots are the pots of a giver's account that relatives are paid from, in the planner's order: a mutual account pays for
+// relatives where the region shares nothing else, and not at all where it shares the rest.
+func (w *work) sharedPots(from *account) []settle.Pot {
+	rules := settle.Rules{ShareFrom: w.options.ShareFrom}
+	return rules.SharedPots(&settle.Account{TwoPots: from.TwoPots})
+}
 
 // split is the centre's own: the patient's account, then the relatives by rank, then cash. Where the till names the accounts,
 // those pay what it says as far as they may, and nobody stands in for them: another relative's money may be promised for
@@ -103,7 +107,7 @@ func (w *work) split(patient string, day settle.Date, ask wanted) (settle.Figure
 			continue
 		}
 		want := min(payable-figures.Own-figures.Shared, w.left(b))
-		taken := from.take(b.Giver, b.ID, want, w.withheld(b.Giver, patient, b, ask.leave), sharedPots)
+		taken := from.take(b.Giver, b.ID, want, w.withheld(b.Giver, patient, b, ask.leave), w.sharedPots(from))
 		pays = append(pays, taken...)
 		figures.Shared += sum(taken)
 	}
@@ -132,7 +136,7 @@ func (w *work) splitAs(patient string, day settle.Date, ask wanted) (settle.Figu
 			continue
 		}
 		b := givers[i]
-		taken := from.take(b.Giver, b.ID, min(named.Amount, ask.shared-figures.Shared, w.left(b)), w.withheld(b.Giver, patient, b, ask.leave), sharedPots)
+		taken := from.take(b.Giver, b.ID, min(named.Amount, ask.shared-figures.Shared, w.left(b)), w.withheld(b.Giver, patient, b, ask.leave), w.sharedPots(from))
 		pays = append(pays, taken...)
 		figures.Shared += sum(taken)
 	}

@@ -29,14 +29,15 @@ type Options struct {
 	Journal    *Journal // nil: the book lives in memory, or in the Store
 	Store      Store    // nil: this process alone has the book
 	Registry   prometheus.Registerer
-	SignInLife time.Duration // default 24 h
-	Faults     Faults        // nil: none
-	Desk       Desk          // how binding requests (G103) are decided
-	Verifier   nhsa.Verifier // nil: cainfo is not looked at
-	Body       *nhsa.SM4Body // opens messages whose input is SM4 ciphertext, and answers them alike
-	Manner     Manner        // how answers are written
-	Without    []string      // infnos that this centre does not have, such as G101
-	Allowances Allowances    // what is set aside for venues that may be cut off
+	SignInLife time.Duration    // default 24 h
+	Faults     Faults           // nil: none
+	Desk       Desk             // how binding requests (G103) are decided
+	Verifier   nhsa.Verifier    // nil: cainfo is not looked at
+	Body       *nhsa.SM4Body    // opens messages whose input is SM4 ciphertext, and answers them alike
+	Manner     Manner           // how answers are written
+	Without    []string         // infnos that this centre does not have, such as G101
+	Allowances Allowances       // what is set aside for venues that may be cut off
+	ShareFrom  settle.ShareFrom // which of a giver's pots pay for relatives, as the region's policy says; empty: all but a mutual account
 }
 
 // Centre is the reference centre. It is safe for concurrent use.

@@ -85,7 +85,7 @@ func (w *work) premiumFault(now *premium) string {
 			}
 			bound = bound || first
 			if from := w.accounts.at(b.Giver); from != nil && from.Status == settle.StatusNormal {
-				taken := from.take(b.Giver, b.ID, min(left, w.left(b)), w.withheld(b.Giver, "", b, now.Leave), sharedPots)
+				taken := from.take(b.Giver, b.ID, min(left, w.left(b)), w.withheld(b.Giver, "", b, now.Leave), w.sharedPots(from))
 				now.Pays = append(now.Pays, taken...)
 				left -= sum(taken)
 			}

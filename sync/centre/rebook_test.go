@@ -168,3 +168,36 @@ func testUndoneCancellationTakesNoAllowance(t *testing.T) {
 		t.Errorf("of an allowance of %s %s are booked", before, got.Figures.Own)
 	}
 }
+
+// TestSharedPots: a relative is paid from the pots that the region's policy shares, in the planner's order; a mutual account is
+// never one of several.
+func TestSharedPots(t *testing.T) {
+	for rule, want := range map[settle.ShareFrom]settle.Fen{
+		"": 1500, settle.ShareBalance: 1500, settle.SharePriorOnly: 1000, settle.ShareMutualOnly: 2500,
+	} {
+		x, f := demo(t, Options{ShareFrom: rule})
+		err := x.centre.Seed(settle.Snapshot{ID: "pots", CentreTime: time.Now(), Accounts: []settle.SnapshotAccount{
+			{PsnNo: f.Spouse.PsnNo, Status: settle.StatusNormal, TwoPots: true, Current: 500, Prior: 1000, Mutual: 2500},
+			{PsnNo: f.Daughter.PsnNo, Status: settle.StatusNormal}, {PsnNo: f.Patient.PsnNo, Status: settle.StatusNormal},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := x.book(sale(f.Patient, settle.Figures{Total: 9000, Shared: 9000}), nhsa.Extensions{ExpectedSplit: true})
+		if got.Figures.Shared != want {
+			t.Errorf("%q: %s are paid, not %s", rule, got.Figures.Shared, want)
+		}
+		rules := settle.DefaultRules()
+		if rule != "" {
+			rules.ShareFrom = rule
+		}
+		var pots []settle.Pot
+		book := x.centre.Book()
+		for _, pay := range book[len(book)-1].Pays {
+			pots = append(pots, pay.Pot)
+		}
+		if planned := rules.SharedPots(&settle.Account{TwoPots: true}); !slices.Equal(pots, planned) {
+			t.Errorf("%q: paid from %v, the planner takes %v", rule, pots, planned)
+		}
+	}
+}
