@@ -57,18 +57,34 @@ func (l *latencies) p99() float64 {
 	return float64(l.list[len(l.list)*99/100].Microseconds()) / 1000
 }
 
-// till settles for the patient, twenty sales a second, which is more than any counter's, until it is told to stop.
+// shoppers is how many people the till of an import sells to, in turn: sold all to one, what is not acknowledged would pile up
+// on one account, and the till would be slow by that and not by the import.
+const shoppers = 500
+
+// crowdOfShoppers are they.
+func crowdOfShoppers(s settle.Snapshot) settle.Snapshot {
+	for i := range shoppers {
+		s.People = append(s.People, shopper(i).snapshot())
+		s.Accounts = append(s.Accounts, shopper(i).account(100_000))
+	}
+	return s
+}
+
+// shopper is one of them; townsfolk have lower numbers.
+func shopper(n int) human { return invent(3_000_000 + n%shoppers) }
+
+// till settles, twenty sales a second, which is more than any counter's, until it is told to stop.
 func (h *house) till(stop <-chan struct{}) *latencies {
 	l := &latencies{}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-stop:
 			return l
 		case <-tick.C:
 			began := time.Now()
-			h.buy(h.patient, 1)
+			h.buy(shopper(n), 1)
 			l.add(time.Since(began))
 		}
 	}
@@ -90,6 +106,7 @@ func BenchmarkImport(b *testing.B) {
 	people := sizeOf(peopleEnv, 20_000)
 	for b.Loop() {
 		h := newHouse(b)
+		h.apply(crowdOfShoppers(h.next("S-shoppers", noon)))
 		idle := h.beside(func() {
 			timer := time.NewTimer(5 * time.Second)
 			<-timer.C
@@ -102,8 +119,7 @@ func BenchmarkImport(b *testing.B) {
 				b.Error(err)
 				return
 			}
-			family := h.family()
-			if err := s.Add(b.Context(), family); err != nil {
+			if err := s.Add(b.Context(), crowdOfShoppers(h.family())); err != nil {
 				b.Error(err)
 			}
 			for from := 0; from < people; from += stagePart {
