@@ -47,6 +47,36 @@ func TestAccountsPage(t *testing.T) {
 	c.clean()
 }
 
+// TestHouseholds: the household networks that an answer about bindings lists show with holder and members, and nothing shows where
+// there are none.
+func TestHouseholds(t *testing.T) {
+	r := newCounter(t, rigOptions{})
+	r.reader.Insert(Patient.Card())
+	c := r.open(r.cashier, "accounts")
+	c.sees("#bindings-list", "子女 李**")
+	if c.count("#households table") != 0 {
+		t.Error("networks where the answer lists none")
+	}
+	c.eval(`(() => { const real = window.fetch; window.fetch = async (url, options) => {
+		const answer = await real(url, options);
+		if (!String(url).includes("/people/me/bindings")) return answer;
+		const said = await answer.json();
+		said.bindings[0].auth_method = "face";
+		said.households = [{ network: "W-7001", holder: "李**", role: "member", members: [{ name: "王*", relation: "spouse" }] }];
+		return new Response(JSON.stringify(said), { status: answer.status });
+	}; return true; })()`, new(bool))
+	r.reader.Swap(Patient.Card())
+	c.sees("#households", "W-7001", "李**", "持卡人是成员", "王*（配偶）")
+	c.sees("#bindings-list", "绑定时核验：人脸")
+	c.shot("73-households")
+	r.reader.Remove()
+	c.sees("#accounts-list", "请先插入本人的社保卡")
+	if text := c.text("#page"); strings.Contains(text, "W-7001") {
+		t.Errorf("the network stays after the card has gone: %s", text)
+	}
+	c.clean()
+}
+
 // TestBindingRequest: the cashier types, reads what will be sent, sends; the centre's answer shows by itself.
 func TestBindingRequest(t *testing.T) {
 	r := newCounter(t, rigOptions{})
