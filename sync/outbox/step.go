@@ -23,15 +23,17 @@ type run struct {
 // work takes a report as far as it goes now: until it is finished, has to wait, or ctx ends.
 func (w *Worker) work(ctx context.Context, due settle.DueReport) {
 	r := &run{w: w, report: settle.Report{ID: due.Report, Person: due.Person}, bill: clinicBill{client: w.options.Client, extensions: w.options.Extensions}}
-	dossier, err := due.Dossier, error(nil)
+	dossier := due.Dossier
 	for ctx.Err() == nil {
 		w.giveWay(ctx)
 		if dossier == nil {
-			if dossier, err = w.dossier(ctx, due.Report); err != nil {
+			fresh, err := w.options.Store.Dossier(ctx, due.Report)
+			if err != nil {
 				w.storeFault(ctx, "dossier", err)
 				r.postpone(ctx, settle.CodeOf(err), "本机账本读不出这份上报")
 				return
 			}
+			dossier = &fresh
 		}
 		r.dossier, r.report = *dossier, dossier.Report
 		if r.report.Done { // it ended after the list of due reports was made
@@ -42,14 +44,6 @@ func (w *Worker) work(ctx context.Context, due settle.DueReport) {
 		}
 		dossier = nil
 	}
-}
-
-func (w *Worker) dossier(ctx context.Context, report int64) (*settle.Dossier, error) {
-	d, err := w.options.Store.Dossier(ctx, report)
-	if err != nil {
-		return nil, err
-	}
-	return &d, nil
 }
 
 // step does one message; again says that another may follow at once.
