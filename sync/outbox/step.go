@@ -95,7 +95,9 @@ func (r *run) step(ctx context.Context) (again bool) {
 		r.postpone(ctx, settle.CodeOf(err), "本机账本写不进上报日志")
 		return false
 	}
+	left := time.Now()
 	outcome = r.w.options.Client.Send(ctx, prepared)
+	r.w.took(time.Since(left))
 	r.w.giveWay(ctx)
 	return r.conclude(ctx, next, dispatch, signNo, outcome)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,7 +65,7 @@ type Worker struct {
 	wake    chan struct{}
 
 	mu     sync.Mutex
-	flying map[settle.PersonID]int64 // the report that is being worked on
+	flying map[settle.PersonID]flight
 	wg     sync.WaitGroup
 
 	lastProbe time.Time // of Run's goroutine only
@@ -72,6 +73,14 @@ type Worker struct {
 	due []settle.DueReport // of Run's goroutine only: read from the store and not started yet
 
 	goods chan struct{} // wakes the uploads
+
+	trip atomic.Int64 // nanoseconds that a message takes there and back, smoothed; 0: not known
+}
+
+// flight is a report that is being worked on.
+type flight struct {
+	report int64
+	since  time.Time
 }
 
 // endWithin is how long Run takes at most after its context has ended.
@@ -103,7 +112,7 @@ func New(options Options) (*Worker, error) {
 	options.ProbeEvery = positive(options.ProbeEvery, 5*time.Second)
 	w := &Worker{
 		options: options, log: options.Logger.With("component", "outbox"),
-		wake: make(chan struct{}, 1), flying: map[settle.PersonID]int64{}, goods: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), flying: map[settle.PersonID]flight{}, goods: make(chan struct{}, 1),
 	}
 	if options.Registerer != nil {
 		options.Registerer.MustRegister(newCollector(w))
@@ -206,8 +215,9 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 	}
 	underWay := w.underWay()
 	flying := len(underWay)
-	if flying >= w.options.Parallel {
-		return probe
+	room := w.room()
+	if flying >= room {
+		return w.options.LeastWait
 	}
 	if len(w.due) == 0 {
 		// One look at the store is for many reports: what is first of its person stays first until it is done.
@@ -218,7 +228,7 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 		}
 		w.due = due
 	}
-	for len(w.due) > 0 && flying < w.options.Parallel {
+	for len(w.due) > 0 && flying < room {
 		due := w.due[0]
 		w.due = w.due[1:]
 		if w.start(due.Person, due.Report, func() { w.work(ctx, due) }) {
@@ -244,10 +254,43 @@ func (w *Worker) underWay() []int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	reports := make([]int64, 0, len(w.flying))
-	for _, report := range w.flying {
-		reports = append(reports, report)
+	for _, f := range w.flying {
+		reports = append(reports, f.report)
 	}
 	return reports
+}
+
+// The room that a message's way takes, where a counter shares the machine.
+const (
+	leastRoom = 2
+	tripEach  = 4 * time.Millisecond  // of a message's way keep one more under way
+	longTrip  = 50 * time.Millisecond // a message that takes longer holds nobody back
+)
+
+// room is how many people may be worked on at once. A centre that answers at once needs few messages under way to be kept busy,
+// and more would only take the machine from the counter; a far one needs many.
+func (w *Worker) room() int {
+	trip := time.Duration(w.trip.Load())
+	if w.options.GiveWay == nil || trip == 0 {
+		return w.options.Parallel
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.flying {
+		if time.Since(f.since) > longTrip {
+			return w.options.Parallel
+		}
+	}
+	return min(w.options.Parallel, leastRoom+int(trip/tripEach))
+}
+
+// took notes how long a message was under way.
+func (w *Worker) took(trip time.Duration) {
+	before := time.Duration(w.trip.Load())
+	if before == 0 {
+		before = trip
+	}
+	w.trip.Store(int64(before + (trip-before)/16))
 }
 
 // ahead is how many times what is worked on at once is read from the store at a time.
@@ -288,7 +331,7 @@ func (w *Worker) start(person settle.PersonID, report int64, work func()) bool {
 	if _, flying := w.flying[person]; flying {
 		return false
 	}
-	w.flying[person] = report
+	w.flying[person] = flight{report, time.Now()}
 	w.wg.Add(1)
 	go func() {
 		defer w.wg.Done()
