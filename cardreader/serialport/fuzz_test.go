@@ -24,10 +24,10 @@ func FuzzRead(f *testing.F) {
 		for rest := script; len(rest) > 0 && !gone; {
 			n := int(rest[0])
 			rest = rest[1:]
-			switch {
-			case n == 0:
+			switch n {
+			case 0:
 				d.reads = append(d.reads, hungUp)
-			case n == 255:
+			case 255:
 				gone = true
 				d.reads = append(d.reads, func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })
 			default:
