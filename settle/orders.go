@@ -36,7 +36,9 @@ type BindingView struct {
 	LimitAll bool   // Limit is one for all relatives of the giver together
 	State    string // active, not_yet, expired, ended
 
-	End *BindingEnded // set where the state is ended: the ledger ended it by itself
+	AuthMethod string        // how the giver was authenticated, as the centre tells it; empty: it does not
+	Network    string        // number of the household network; empty: none
+	End        *BindingEnded // set where the state is ended: the ledger ended it by itself
 }
 
 // BindingEnded is why a binding has ended by itself, for people to read.
@@ -50,6 +52,17 @@ type BindingEnded struct {
 type FamilyView struct {
 	Bindings []BindingView // those in which the person gives first, each kind in bound order
 	Open     []RequestView // requests that the centre has not answered, oldest first
+
+	Households []Household
+}
+
+// Household is a household network (家庭共济网) as one of its people sees it: the holder, whose account it opens, and the members; a
+// member sees itself alone.
+type Household struct {
+	Network  string
+	Holder   string // masked
+	IsHolder bool   // the person looking is the holder
+	Members  []Party
 }
 
 // PremiumOrder asks the ledger to pay a relative's yearly contribution. Of Premium the till's part is set: ID, POS, Kind,

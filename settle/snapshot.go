@@ -80,6 +80,8 @@ type SnapshotBinding struct {
 	LimitUsed          Fen
 	LimitAll           bool // the limit is one for all relatives together
 	Active             bool
+	AuthMethod         string `json:",omitempty"` // how the giver was authenticated (S-046), in the centre's words; empty: not told
+	Network            string `json:",omitempty"` // number of the household network (S-052, S-247); empty: none
 }
 
 // SnapshotUsage is shared money already used for a person, at all venues.

@@ -274,7 +274,7 @@ func printRequirements(out io.Writer, list []policy.Requirement, full bool) {
 			continue
 		}
 		for _, part := range []struct{ label, text string }{
-			{"by", strings.Join(r.By, ", ")}, {"out", r.Out}, {"later", r.Later},
+			{"by", strings.Join(r.By, ", ")}, {"out", r.Out}, {"beyond", r.Beyond}, {"later", r.Later},
 		} {
 			if part.text != "" {
 				fmt.Fprintf(out, "       %-6s %s\n", part.label, part.text)

@@ -27,23 +27,39 @@ type QuotaAnswer struct {
 // BindingAnswer is a binding as one of its two people sees it. What a giver has set aside is shown to the giver and to a
 // manager only.
 type BindingAnswer struct {
-	BindingID string       `json:"binding_id"`
-	Role      string       `json:"role" enum:"giver,beneficiary" doc:"Of the card's holder"`
-	Other     string       `json:"other" doc:"Masked name of the other one"`
-	Relation  string       `json:"relation" doc:"What the beneficiary is to the giver"`
-	GiverRef  string       `json:"giver_ref,omitempty" doc:"For selected_givers"`
-	Rank      int          `json:"rank"`
-	Mode      string       `json:"mode" enum:"direct,wallet"`
-	BoundAt   string       `json:"bound_at"`
-	ValidFrom string       `json:"valid_from"`
-	ValidTo   string       `json:"valid_to,omitempty" doc:"Last day; left out: open end"`
-	State     string       `json:"state" enum:"active,not_yet,expired,ended"`
-	EndReason string       `json:"end_reason,omitempty" enum:"death,insurance_moved,insurance_ended" doc:"It ended by itself, as the region's policy says"`
-	EndedBy   string       `json:"ended_by,omitempty" enum:"ledger,centre" doc:"centre: the centre has ended it too"`
-	Message   string       `json:"message,omitempty" doc:"Chinese, for the cashier: why it ended"`
-	MessageEN string       `json:"message_en,omitempty" doc:"The same in English"`
-	Limit     *LimitAnswer `json:"limit,omitempty"`
-	Quota     *QuotaAnswer `json:"quota,omitempty"`
+	BindingID  string       `json:"binding_id"`
+	Role       string       `json:"role" enum:"giver,beneficiary" doc:"Of the card's holder"`
+	Other      string       `json:"other" doc:"Masked name of the other one"`
+	Relation   string       `json:"relation" doc:"What the beneficiary is to the giver"`
+	GiverRef   string       `json:"giver_ref,omitempty" doc:"For selected_givers"`
+	Rank       int          `json:"rank"`
+	Mode       string       `json:"mode" enum:"direct,wallet"`
+	BoundAt    string       `json:"bound_at"`
+	ValidFrom  string       `json:"valid_from"`
+	ValidTo    string       `json:"valid_to,omitempty" doc:"Last day; left out: open end"`
+	State      string       `json:"state" enum:"active,not_yet,expired,ended"`
+	EndReason  string       `json:"end_reason,omitempty" enum:"death,insurance_moved,insurance_ended" doc:"It ended by itself, as the region's policy says"`
+	EndedBy    string       `json:"ended_by,omitempty" enum:"ledger,centre" doc:"centre: the centre has ended it too"`
+	Message    string       `json:"message,omitempty" doc:"Chinese, for the cashier: why it ended"`
+	MessageEN  string       `json:"message_en,omitempty" doc:"The same in English"`
+	Limit      *LimitAnswer `json:"limit,omitempty"`
+	Quota      *QuotaAnswer `json:"quota,omitempty"`
+	AuthMethod string       `json:"auth_method,omitempty" doc:"How the giver was authenticated when it was made, as the centre tells it"`
+	Network    string       `json:"network,omitempty" doc:"Number of the household network"`
+}
+
+// HouseholdAnswer is a household network (家庭共济网) that the card's holder belongs to.
+type HouseholdAnswer struct {
+	Network string         `json:"network"`
+	Holder  string         `json:"holder" doc:"Masked name of the giver who holds it"`
+	Role    string         `json:"role" enum:"holder,member" doc:"Of the card's holder"`
+	Members []MemberAnswer `json:"members" doc:"Those the holder gives to; a member sees itself alone"`
+}
+
+// MemberAnswer is a member of a household.
+type MemberAnswer struct {
+	Name     string `json:"name" doc:"Masked"`
+	Relation string `json:"relation" doc:"What the member is to the holder"`
 }
 
 // BindingsAnswer is every binding of the card's holder, those in which the holder gives first, and the requests that the
@@ -51,6 +67,8 @@ type BindingAnswer struct {
 type BindingsAnswer struct {
 	Bindings []BindingAnswer `json:"bindings"`
 	Requests []RequestAnswer `json:"requests" doc:"Nothing in them counts yet"`
+
+	Households []HouseholdAnswer `json:"households" doc:"Household networks, where the region has them"`
 }
 
 // NoticeAnswer is a notice that was read before a request.
@@ -119,14 +137,31 @@ func (s *Server) addBindings(op huma.Operation) {
 		for i := range view.Open {
 			answer.Requests[i] = requestAnswer(&view.Open[i], c)
 		}
+		answer.Households = householdAnswers(view.Households)
 		return &bindingsOutput{Body: answer}, nil
 	})
+}
+
+func householdAnswers(list []settle.Household) []HouseholdAnswer {
+	answers := make([]HouseholdAnswer, len(list))
+	for i := range list {
+		h := &list[i]
+		answers[i] = HouseholdAnswer{Network: h.Network, Holder: h.Holder, Role: "member", Members: make([]MemberAnswer, len(h.Members))}
+		if h.IsHolder {
+			answers[i].Role = "holder"
+		}
+		for n := range h.Members {
+			answers[i].Members[n] = MemberAnswer{h.Members[n].Masked, string(h.Members[n].Relation)}
+		}
+	}
+	return answers
 }
 
 func bindingAnswer(b *settle.BindingView, manager bool) BindingAnswer {
 	answer := BindingAnswer{
 		BindingID: b.ID, Role: "beneficiary", Other: b.Other.Masked, Relation: string(b.Relation), GiverRef: b.Other.GiverRef, Rank: b.Rank,
 		Mode: string(b.Mode), BoundAt: b.BoundAt.String(), ValidFrom: b.ValidFrom.String(), ValidTo: b.ValidTo.String(), State: b.State,
+		AuthMethod: b.AuthMethod, Network: b.Network,
 	}
 	if b.AsGiver {
 		answer.Role = "giver"

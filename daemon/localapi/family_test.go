@@ -89,6 +89,7 @@ func TestBindingOverHTTP(t *testing.T) {
 		t.Errorf("shared %s before the centre has confirmed", got)
 	}
 	mine, err := r.till.Bindings(ctx, "counter-1")
+	r.wantIncident(session.BindingsViewed, "till")
 	if err != nil || len(mine.Bindings) != 2 || len(mine.Requests) != 1 || mine.Bindings[0].Role != "beneficiary" || mine.Bindings[0].GiverRef == "" {
 		t.Fatalf("bindings %+v, %v", mine, err)
 	}

@@ -8,14 +8,22 @@ import (
 )
 
 // Bindings are the bindings of the holder of the card now in the terminal's reader, on both sides, and the requests about
-// them that are open. The codes of the card, PERSON_UNKNOWN.
+// them that are open; each look is remembered. The codes of the card, PERSON_UNKNOWN.
 func (s *Session) Bindings(ctx context.Context, pos, terminal string) (settle.FamilyView, error) {
-	who, err := s.ownCard(ctx, attempt{pos: pos, terminal: terminal}, 0)
+	a := attempt{pos: pos, terminal: terminal}
+	who, err := s.ownCard(ctx, a, 0)
 	if err != nil {
 		return settle.FamilyView{}, err
 	}
 	view, err := s.o.Ledger.Bindings(ctx, who.person.ID)
-	return view, refusal(err)
+	if err == nil {
+		err = who.confirm() // as with accounts
+	}
+	if err != nil {
+		return settle.FamilyView{}, refusal(err)
+	}
+	s.remember(ctx, BindingsViewed, a, who, nil)
+	return view, nil
 }
 
 // ownCard waits for a card and finds its holder, whoever that is; a refusal of the card is counted.

@@ -106,10 +106,11 @@ func forward(ctx context.Context, r *NamedReader, events <-chan cardreader.Event
 	}
 }
 
-// AccountsViewed and HistoryViewed are the kinds of incidents under which looks at accounts and at a person's earlier data are
-// remembered (S-147).
+// AccountsViewed, BindingsViewed and HistoryViewed are the kinds of incidents under which looks at accounts, at bindings and at a
+// person's earlier data are remembered (S-036, S-147).
 const (
 	AccountsViewed = "ACCOUNTS_VIEWED"
+	BindingsViewed = "BINDINGS_VIEWED"
 	HistoryViewed  = "HISTORY_VIEWED"
 )
 

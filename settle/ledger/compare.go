@@ -310,10 +310,11 @@ func (c *comparing) bindingDiffers(giver, beneficiary int64, b *settle.SnapshotB
 	var was settle.SnapshotBinding
 	var hadGiver, hadBeneficiary int64
 	var limit sql.NullInt64
+	var sealed []byte
 	err = c.get(`SELECT giver, beneficiary, relation, rank, bound_at, valid_from, valid_to, mode, quota_total, quota_used, limit_max,
-		limit_used, limit_all, active, as_of FROM binding WHERE ref = ?`, []any{b.ID}, &hadGiver, &hadBeneficiary, &was.Relation, &was.Rank,
+		limit_used, limit_all, active, as_of, told FROM binding WHERE ref = ?`, []any{b.ID}, &hadGiver, &hadBeneficiary, &was.Relation, &was.Rank,
 		&was.BoundAt, &was.ValidFrom, &was.ValidTo, &was.Mode, &was.QuotaTotal, &was.QuotaUsed, &limit, &was.LimitUsed, &was.LimitAll,
-		&was.Active, &asOf)
+		&was.Active, &asOf, &sealed)
 	if errors.Is(err, errNoRows) {
 		return -1, nil, false, nil
 	}
@@ -336,7 +337,10 @@ func (c *comparing) bindingDiffers(giver, beneficiary int64, b *settle.SnapshotB
 	d.when(was.QuotaUsed != b.QuotaUsed, "quota_used")
 	d.when(was.Limit != b.Limit || was.LimitUsed != b.LimitUsed || was.LimitAll != b.LimitAll, "limit")
 	d.when(was.Active != b.Active, "state")
-	return asOf, d, was.Active && !b.Active, nil
+	heard, err := c.openTold(sealed)
+	d.when(b.AuthMethod != "" && heard.AuthMethod != b.AuthMethod, "auth_method")
+	d.when(b.Network != "" && heard.Network != b.Network, "network")
+	return asOf, d, was.Active && !b.Active, err
 }
 
 func (c *comparing) compareUsage() error {

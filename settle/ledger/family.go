@@ -15,9 +15,10 @@ type boundRow struct {
 	giver, beneficiary             int64
 	giverMasked, beneficiaryMasked string
 	giverArea                      string
+	told                           told
 }
 
-const boundQuery = "SELECT " + bindingColumns + `, b.giver, b.beneficiary, g.pid, g.masked, g.area, p.pid, p.masked
+const boundQuery = "SELECT " + bindingColumns + `, b.giver, b.beneficiary, g.pid, g.masked, g.area, p.pid, p.masked, b.told
 	FROM binding b JOIN person g ON g.id = b.giver JOIN person p ON p.id = b.beneficiary WHERE b.active = 1 AND `
 
 func (t *tx) bound(condition string, args ...any) (list []boundRow, err error) {
@@ -25,11 +26,15 @@ func (t *tx) bound(condition string, args ...any) (list []boundRow, err error) {
 		var r boundRow
 		var limit sql.NullInt64
 		var through int64
-		var giver, beneficiary []byte
+		var giver, beneficiary, sealed []byte
 		b := &r.binding
 		err := scan(&b.ID, &b.Relation, &b.Rank, &b.BoundAt, &b.ValidFrom, &b.ValidTo, &b.Mode, &b.QuotaTotal, &b.QuotaUsed,
 			&limit, &b.LimitUsed, &r.limitAll, &through, &r.giver, &r.beneficiary, &giver, &r.giverMasked, &r.giverArea,
-			&beneficiary, &r.beneficiaryMasked)
+			&beneficiary, &r.beneficiaryMasked, &sealed)
+		if err != nil {
+			return err
+		}
+		r.told, err = t.openTold(sealed)
 		b.Giver, b.Beneficiary, b.Limit = t.vault().personID(giver), t.vault().personID(beneficiary), capOf(limit)
 		list = append(list, r)
 		return err
@@ -74,6 +79,7 @@ func (l *Ledger) Bindings(ctx context.Context, person settle.PersonID) (view set
 			return err
 		}
 		view.Bindings = append(view.Bindings, ended...)
+		view.Households = households(&row, view.Bindings)
 		view.Open, err = t.requests("(q.giver = ?1 OR q.beneficiary = ?1) AND q.state = ?2 ORDER BY q.id",
 			row.key, settle.RequestPending)
 		return err
@@ -82,7 +88,7 @@ func (l *Ledger) Bindings(ctx context.Context, person settle.PersonID) (view set
 }
 
 func (t *tx) bindingView(r *boundRow, person int64, today settle.Date) settle.BindingView {
-	view := settle.BindingView{Binding: r.binding, AsGiver: r.giver == person, LimitAll: r.limitAll, State: "active"}
+	view := settle.BindingView{Binding: r.binding, AsGiver: r.giver == person, LimitAll: r.limitAll, State: "active", AuthMethod: r.told.AuthMethod, Network: r.told.Network}
 	view.Other = settle.Party{Person: r.binding.Beneficiary, Masked: r.beneficiaryMasked, Relation: r.binding.Relation}
 	if !view.AsGiver {
 		view.Other = settle.Party{

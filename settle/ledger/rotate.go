@@ -44,6 +44,7 @@ var sealedColumns = []sealedColumn{
 	{"incident", "id", "card", kindHash},
 	{"incident", "id", "detail", KindNote},
 	{"request", "id", "answer", KindNote},
+	{"binding", "ref", "told", KindNote},
 	{"reconciliation", "day", "doc", KindNote},
 	{"word", "id", "text", KindNote},
 	{"upload_message", "msgid", "body", KindBody},

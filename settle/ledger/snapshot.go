@@ -382,17 +382,22 @@ func (a *applying) applyBinding(giver, beneficiary int64, b *settle.SnapshotBind
 	if err != nil {
 		return err
 	}
+	sealed, err := a.sealTold(b)
+	if err != nil {
+		return err
+	}
 	return a.run(`INSERT INTO binding (ref, giver, beneficiary, relation, rank, bound_at, valid_from, valid_to, mode, quota_total,
-			quota_used, limit_max, limit_used, limit_all, active, contains, as_of, generation)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			quota_used, limit_max, limit_used, limit_all, active, contains, as_of, generation, told)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (ref) DO UPDATE SET giver = excluded.giver, beneficiary = excluded.beneficiary, relation = excluded.relation,
 			rank = excluded.rank, bound_at = excluded.bound_at, valid_from = excluded.valid_from, valid_to = excluded.valid_to,
 			mode = excluded.mode, quota_total = excluded.quota_total, quota_used = excluded.quota_used,
 			limit_max = excluded.limit_max, limit_used = excluded.limit_used, limit_all = excluded.limit_all,
-			active = excluded.active, contains = excluded.contains, as_of = excluded.as_of, generation = excluded.generation
+			active = excluded.active, contains = excluded.contains, as_of = excluded.as_of, generation = excluded.generation,
+			told = COALESCE(excluded.told, binding.told)
 		WHERE excluded.as_of >= binding.as_of`,
 		b.ID, giver, beneficiary, b.Relation, b.Rank, b.BoundAt, b.ValidFrom, b.ValidTo, mode(b.Mode), b.QuotaTotal, b.QuotaUsed,
-		optional(b.Limit), b.LimitUsed, b.LimitAll, b.Active, through, a.centre, a.generation)
+		optional(b.Limit), b.LimitUsed, b.LimitAll, b.Active, through, a.centre, a.generation, sealed)
 }
 
 // mode is a binding's mode; direct where the centre does not say.

@@ -26,6 +26,8 @@ type Requirement struct {
 	By []string `yaml:"by" json:"by,omitempty"`
 	// Out says why a counter daemon leaves it.
 	Out string `yaml:"out" json:"out,omitempty"`
+	// Beyond says what of it is no counter daemon's affair, and why; the rest is carried.
+	Beyond string `yaml:"beyond" json:"beyond,omitempty"`
 	// Later says what is not there yet.
 	Later string `yaml:"later" json:"later,omitempty"`
 }
@@ -77,6 +79,9 @@ func parseRequirements(data []byte) ([]Requirement, error) {
 		}
 		if r.What == "" || len(r.By) == 0 && r.Out == "" && r.Later == "" {
 			return nil, fmt.Errorf("requirements: %s: needs what, and by, out or later", r.ID)
+		}
+		if r.Beyond != "" && len(r.By) == 0 {
+			return nil, fmt.Errorf("requirements: %s: has beyond and nothing that carries the rest", r.ID)
 		}
 		if r.Out != "" && !slices.Contains(r.Tags, "OUT") {
 			return nil, fmt.Errorf("requirements: %s: has out without the tag OUT", r.ID)

@@ -123,6 +123,7 @@ func (w *work) bind(now *request, ask *nhsa.BindingAsk) []settle.SnapshotBinding
 	b := settle.SnapshotBinding{
 		ID: fmt.Sprintf("B-%s-%010d", w.options.Area, now.Serial), Giver: ask.Giver, Beneficiary: ask.Beneficiary,
 		Relation: settle.Relation(ask.Relation), BoundAt: today, ValidFrom: today, Mode: settle.Direct, LimitAll: true, Active: true,
+		AuthMethod: ask.AuthMethod, Network: ask.Network,
 	}
 	if ask.ValidFrom != nil {
 		b.ValidFrom = *ask.ValidFrom

@@ -79,7 +79,12 @@ type wireBinding struct {
 	QuotaUsed   *settle.Fen `json:"quota_used"`
 	Limit       *wireLimit  `json:"limit"`
 	State       string      `json:"state"`
+	AuthMethod  string      `json:"auth_method,omitempty"`
+	Network     string      `json:"network,omitempty"`
 }
+
+// maxTold is the longest text about a binding that decides nothing.
+const maxTold = 64
 
 type wireUsage struct {
 	PsnNo string      `json:"psn_no"`
@@ -307,6 +312,10 @@ func (d *decoder) binding(place string, w *wireBinding) settle.SnapshotBinding {
 		ID: d.need(place+".binding_id", w.ID), Giver: d.need(place+".giver", w.Giver), Beneficiary: d.need(place+".beneficiary", w.Beneficiary),
 		Relation: settle.Relation(w.Relation), BoundAt: w.BoundAt, ValidFrom: w.ValidFrom, ValidTo: settle.Date(w.ValidTo),
 		Mode: settle.BindingMode(w.Mode), Active: w.State == stateActive, LimitAll: true,
+		AuthMethod: w.AuthMethod, Network: w.Network,
+	}
+	if len(b.AuthMethod) > maxTold || len(b.Network) > maxTold {
+		d.bad(place, "auth_method or network is too long")
 	}
 	if !knownRelation(b.Relation) {
 		d.bad(place+".relation", "is not one of the eight kinds")
@@ -415,6 +424,7 @@ func encodeBinding(b *settle.SnapshotBinding) wireBinding {
 	w := wireBinding{
 		ID: b.ID, Giver: b.Giver, Beneficiary: b.Beneficiary, Relation: string(b.Relation), Rank: &b.Rank,
 		BoundAt: b.BoundAt, ValidFrom: b.ValidFrom, ValidTo: openDate(b.ValidTo), Mode: string(b.Mode), State: stateEnded,
+		AuthMethod: b.AuthMethod, Network: b.Network,
 	}
 	if b.Active {
 		w.State = stateActive
