@@ -156,6 +156,29 @@ func TestOfflineLimitNamesItself(t *testing.T) {
 	}
 }
 
+// TestReceiptSaysOffline: the slip of a sale that the centre has not heard of says so, in every form, and that of another does
+// not.
+func TestReceiptSaysOffline(t *testing.T) {
+	r := newRig(t, nil)
+	r.reader.Insert(Patient.Card())
+	for id, offline := range map[string]bool{"S1": true, "S2": false} {
+		r.centre.SetOffline(offline)
+		sold, _, err := r.till.Settle(t.Context(), sale(id, "5.00"))
+		if err != nil || sold.Offline != offline {
+			t.Fatalf("offline %t: %+v, %v", offline, sold, err)
+		}
+		got := r.do(http.MethodGet, "/v1/settlements/"+sold.SettlementID+"/receipt?format=text", "", nil)
+		text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(got.body)
+		if err != nil || strings.Contains(string(text), "脱机结算") != offline {
+			t.Errorf("offline %t, %v, the slip says\n%s", offline, err, text)
+		}
+		slip, err := r.till.Receipt(t.Context(), sold.SettlementID)
+		if err != nil || slip.Offline != offline {
+			t.Errorf("offline %t: %+v, %v", offline, slip, err)
+		}
+	}
+}
+
 func TestReturnsAndRoles(t *testing.T) {
 	// The API's clock is the ledger's here, so that "the same day" can end.
 	clock := NewClock()
