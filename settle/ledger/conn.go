@@ -68,7 +68,11 @@ type statement struct {
 	driver *sqlite3.SQLiteStmt
 	args   []driver.NamedValue
 	row    []driver.Value
+	// reading is true from the first row to the last: a visitor that ran the same statement would take its rows away.
+	reading bool
 }
+
+var errNested = errors.New("a statement was run again while its rows were being read")
 
 // bind makes the arguments ready for the driver.
 func (s *statement) bind(args []any) error {
@@ -97,11 +101,22 @@ func (s *statement) exec(args []any) (driver.Result, error) {
 
 // query runs a statement up to its first row. The driver hands over all arguments and steps in one call, which exec does not.
 func (s *statement) query(args []any) (driver.Rows, error) {
+	if s.reading {
+		return nil, errNested
+	}
 	if err := s.bind(args); err != nil {
 		return nil, err
 	}
 	defer clear(s.args)
-	return s.driver.QueryContext(context.Background(), s.args)
+	rows, err := s.driver.QueryContext(context.Background(), s.args)
+	s.reading = err == nil
+	return rows, err
+}
+
+// done ends the reading of a query's rows.
+func (s *statement) done(rows driver.Rows) error {
+	s.reading = false
+	return rows.Close()
 }
 
 // run runs a statement that has no rows, or whose rows do not matter.
@@ -110,7 +125,7 @@ func (s *statement) run(args []any) error {
 	if err != nil {
 		return err
 	}
-	return rows.Close()
+	return s.done(rows)
 }
 
 // get scans the one row of a query; sql.ErrNoRows where there is none.
@@ -119,7 +134,7 @@ func (s *statement) get(args []any, dest []any) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, s.done(rows)) }()
 	if err := s.next(rows, len(dest)); err != nil {
 		if errors.Is(err, io.EOF) {
 			return sql.ErrNoRows
@@ -135,7 +150,7 @@ func (s *statement) each(args []any, visit func(scan func(dest ...any) error) er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, s.done(rows)) }()
 	scan := func(dest ...any) error { return s.scan(dest) }
 	for columns := len(rows.Columns()); ; {
 		err := s.next(rows, columns)

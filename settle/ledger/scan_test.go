@@ -60,3 +60,27 @@ func TestNobodyReadsAfterTheEnd(t *testing.T) {
 	_, err := h.Person(t.Context(), h.id(h.patient))
 	wantCode(t, err, settle.StoreBroken)
 }
+
+// A statement has one set of rows: a visitor that ran it again would read the rest of its own loop from the start.
+func TestAStatementIsNotRunWithinItself(t *testing.T) {
+	h := openHouse(t)
+	const query = "SELECT value FROM (SELECT 1 AS value UNION ALL SELECT 2)"
+	var seen []int
+	visit := func(t *tx, inner string) error {
+		seen = nil
+		return t.each(query, nil, func(scan func(dest ...any) error) error {
+			var n, m int
+			if err := errors.Join(scan(&n), t.get(inner, nil, &m)); err != nil {
+				return err
+			}
+			seen = append(seen, n)
+			return nil
+		})
+	}
+	if err := h.read(t.Context(), func(t *tx) error { return visit(t, query) }); !errors.Is(err, errNested) {
+		t.Errorf("nested: %v", err)
+	}
+	if err := h.read(t.Context(), func(t *tx) error { return visit(t, query+" LIMIT 1") }); err != nil || len(seen) != 2 {
+		t.Errorf("beside another: %v, %v", seen, err)
+	}
+}

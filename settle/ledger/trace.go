@@ -1,8 +1,8 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -101,9 +101,11 @@ func takeParts(line *settle.Line, left []tracePart) error {
 	return nil
 }
 
-// packText writes parts of a pack as a decimal of at most four places.
+// packText writes parts of a pack as a decimal of at most four places, half up.
 func packText(parts int64) string {
-	text := strconv.FormatFloat(float64(parts)/float64(settle.WholePack), 'f', 4, 64)
+	const places = 10_000
+	n := (parts*places + settle.WholePack/2) / settle.WholePack
+	text := fmt.Sprintf("%d.%04d", n/places, n%places)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
