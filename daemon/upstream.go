@@ -85,7 +85,7 @@ func (d *Daemon) openUpstream(context.Context) error {
 	}
 	d.up.worker, err = outbox.New(outbox.Options{
 		Store: d.ledger, Client: client, SignIns: signIns, Clock: d.o.Clock, Logger: d.o.Logger, Registerer: d.o.Registry,
-		Prover:     d.up.reconciler,
+		Prover: d.up.reconciler, ProofAfter: cmp.Or(d.o.ProofAfter, c.Upstream.ProofAfter),
 		Extensions: nhsa.Extensions{ExpectedSplit: c.Upstream.Has("expected_split"), Trace: c.Upstream.Has("trace")},
 		OnUpstream: d.up.note, AskAgain: askAgain, Uploads: d.uploads(), GiveWay: d.ledger.GiveWay,
 	})

@@ -48,6 +48,9 @@ type UploadDossier struct {
 	ReceiptNo string // of the sale
 	MdtrtSn   string // the visit's number at a clinic, else the sale's receipt
 	Unclear   bool   // an earlier message of it has no outcome, so rows may be there already
+	// Late: goods that came back, while a message that told of their sale (3505) has no outcome and may still be on its way,
+	// although another has been answered.
+	Late bool
 }
 
 // UploadMessage is one message of an upload, in the journal before it is sent.

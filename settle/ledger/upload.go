@@ -243,7 +243,40 @@ func (t *tx) uploadDossier(id int64) (d settle.UploadDossier, err error) {
 	if len(d.Rows) != len(d.Sale.Lines) {
 		return d, broken("an upload has other rows than its sale")
 	}
-	return d, t.get("SELECT COUNT(*) > 0 FROM upload_message WHERE upload = ? AND state IN ('sent', 'unknown')", []any{id}, &d.Unclear)
+	if err := t.get("SELECT COUNT(*) > 0 FROM upload_message WHERE upload = ? AND state IN ('sent', 'unknown')", []any{id}, &d.Unclear); err != nil {
+		return d, err
+	}
+	if d.Upload.Kind != settle.UploadReturned {
+		return d, nil
+	}
+	return d, t.get(`SELECT COUNT(*) > 0 FROM upload s JOIN upload_message m ON m.upload = s.id
+		WHERE s.settlement = ? AND s.kind = 'sold' AND m.state IN ('sent', 'unknown')`, []any{settlement}, &d.Late)
+}
+
+// Returning reports whether one of these trace codes came back with another settlement and the centre has not been told so yet
+// (3506): it still has the code as sold. settlement is the one that sold it anew. STORE_BROKEN.
+func (l *Ledger) Returning(ctx context.Context, settlement string, codes []string) (found bool, err error) {
+	err = l.read(ctx, func(t *tx) error {
+		var open []int64
+		err := t.each(`SELECT u.id FROM upload u JOIN settlement s ON s.id = u.settlement WHERE u.done = 0 AND u.kind = 'returned' AND s.ref <> ?`,
+			[]any{settlement}, func(scan func(dest ...any) error) error {
+				var id int64
+				err := scan(&id)
+				open = append(open, id)
+				return err
+			})
+		for i := 0; err == nil && !found && i < len(open); i++ {
+			var d settle.UploadDossier
+			if d, err = t.uploadDossier(open[i]); err != nil {
+				return err
+			}
+			found = slices.ContainsFunc(d.Sale.Lines, func(line settle.Line) bool {
+				return slices.ContainsFunc(line.TraceCodes, func(code string) bool { return slices.Contains(codes, code) })
+			})
+		}
+		return err
+	})
+	return found, err
 }
 
 // visitNumber is the venue's number of a visit (mdtrt_sn): the clinic's own, or the receipt of a pharmacy's sale.

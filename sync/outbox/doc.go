@@ -50,7 +50,8 @@
 // (3506), on a line of its own ([Uploads], upload.go): no report of money waits for one. Each row of the answer has its own
 // word. Rows that were refused for a passing reason are sent again, and only these; rows refused for good, and rows that do
 // not fit the interface, are named on the work list. A message without an outcome is sent again: a row carries its receipt
-// and codes, and after such a message "there already" means taken.
+// and codes, and after such a message "there already" means taken. A return waits until every 3505 of its sale is answered, or
+// as long as one without an answer may still be on its way (ProofAfter): what arrived after the 3506 would stand for good.
 //
 // # In line
 //

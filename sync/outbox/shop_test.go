@@ -266,7 +266,7 @@ func (h *shop) begin(timeout, proof time.Duration, change func(*Options)) *shopL
 	}
 	options := Options{
 		Store: store, Uploads: store, Client: client, SignIns: signIns, Prover: prover, Extensions: nhsa.Extensions{ExpectedSplit: true, Trace: true},
-		LeastWait: time.Millisecond, MostWait: 40 * time.Millisecond, ProbeEvery: 5 * time.Millisecond,
+		LeastWait: time.Millisecond, MostWait: 40 * time.Millisecond, ProbeEvery: 5 * time.Millisecond, ProofAfter: proof,
 	}
 	if change != nil {
 		change(&options)

@@ -77,6 +77,7 @@ type parcel struct {
 	w       *Worker
 	dossier settle.UploadDossier
 	result  settle.UploadResult
+	held    time.Duration // above 0: it is looked at again then, and not before
 }
 
 // uploadOne sends the rows of an upload that are still to be sent, once. The error is the store's.
@@ -87,7 +88,7 @@ func (w *Worker) uploadOne(ctx context.Context, id int64) error {
 	}
 	p := &parcel{w: w, dossier: dossier, result: settle.UploadResult{Upload: id}}
 	rows := p.sendable()
-	if len(rows) == 0 {
+	if len(rows) == 0 || p.behind() {
 		return p.finish(ctx)
 	}
 	operator := fitting(dossier.Operator, w.options.Operator)
@@ -109,8 +110,36 @@ func (w *Worker) uploadOne(ctx context.Context, id int64) error {
 		return err
 	}
 	p.result.MsgID = prepared.MsgID
-	p.conclude(rows, signNo, operator, w.options.Client.Send(ctx, prepared))
+	p.conclude(ctx, rows, signNo, operator, w.options.Client.Send(ctx, prepared))
 	return p.finish(ctx)
+}
+
+const (
+	lateText = "销售上传（3505）有一次没有应答，可能还在路上；等它不会再到，再上传退货（3506）"
+	// heldMost is how long a return is held until it is looked at again. The store takes a pause that is much longer for one
+	// that was written by a wrong clock.
+	heldMost = 5 * time.Minute
+)
+
+// behind holds a return back behind a 3505 of the sale that may still be on its way, until ProofAfter has passed: arriving
+// after the 3506 it would have the centre take the codes as sold for good. The time is counted by the monotonic clock, from the
+// first look in this process on: the PC's clock shortens it by nothing, and a restart only begins it anew.
+func (p *parcel) behind() bool {
+	id := p.dossier.Upload.ID
+	if !p.dossier.Late {
+		return false
+	}
+	since, known := p.w.late[id]
+	if !known {
+		since = time.Now()
+		p.w.late[id] = since
+	}
+	left := p.w.options.ProofAfter - time.Since(since)
+	if left <= 0 {
+		return false
+	}
+	p.held, p.result.Fault = min(left, heldMost), lateText
+	return true
 }
 
 const neverTaken = "中心没有收下这一行的销售（3505），退货无需上传"
@@ -142,7 +171,7 @@ func (p *parcel) row(n int, state settle.ReportState, fault string) {
 
 // conclude reads the outcome of a message. Infcode 0 alone is no success: each row has its own word. A message without an
 // outcome is sent again: its rows carry the receipt and the codes, and rows that are there already are told apart.
-func (p *parcel) conclude(rows []int, signNo string, operator settle.Operator, outcome nhsa.Outcome) {
+func (p *parcel) conclude(ctx context.Context, rows []int, signNo string, operator settle.Operator, outcome nhsa.Outcome) {
 	client := p.w.options.Client
 	switch {
 	case outcome.Result == nhsa.NotSent:
@@ -153,7 +182,7 @@ func (p *parcel) conclude(rows []int, signNo string, operator settle.Operator, o
 		p.result.State = settle.DispatchUnsent
 		p.wait(outcome.Fault)
 	case outcome.Done():
-		p.read(rows, outcome.Answer)
+		p.read(ctx, rows, outcome.Answer)
 	case outcome.Refused() && !client.MessageRepeated(outcome) && !client.Passing(outcome.Fault):
 		p.result.State = settle.DispatchRefused
 		for _, n := range rows {
@@ -169,7 +198,7 @@ func (p *parcel) conclude(rows []int, signNo string, operator settle.Operator, o
 }
 
 // read takes the word on each row.
-func (p *parcel) read(rows []int, answer *nhsa.Answer) {
+func (p *parcel) read(ctx context.Context, rows []int, answer *nhsa.Answer) {
 	client := p.w.options.Client
 	results, err := nhsa.DecodeGoods(answer, len(rows))
 	if err != nil {
@@ -182,13 +211,28 @@ func (p *parcel) read(rows []int, answer *nhsa.Answer) {
 		switch r := &results[i]; {
 		case r.Accepted || p.dossier.Unclear && client.RowRepeated(r.Text):
 			p.row(n, settle.ReportAccepted, "")
-		case client.Passing(r.Text):
+		case client.Passing(r.Text) || client.RowRepeated(r.Text) && p.soldAnew(ctx, n):
 			p.row(n, settle.ReportPending, r.Text)
 			p.wait(r.Text)
 		default:
 			p.row(n, settle.ReportRefused, r.Text)
 		}
 	}
+}
+
+// soldAnew reports whether the centre has a code of the row as sold only because the return of its earlier sale has not got
+// there yet: the same pack came back and was sold again.
+func (p *parcel) soldAnew(ctx context.Context, n int) bool {
+	if p.dossier.Upload.Kind != settle.UploadSold {
+		return false
+	}
+	ctx, cancel := p.w.writing(ctx)
+	defer cancel()
+	returning, err := p.w.options.Uploads.Returning(ctx, p.dossier.Upload.Settlement, p.dossier.Sale.Lines[n].TraceCodes)
+	if err != nil {
+		p.w.storeFault(ctx, "returning codes", err)
+	}
+	return returning || err != nil // it is asked again
 }
 
 // wait tries the rows that are left later.
@@ -218,9 +262,14 @@ func (p *parcel) finish(ctx context.Context) error {
 		if r.State == settle.DispatchUnknown || p.dossier.Unclear {
 			r.UploadState = settle.ReportUnknown
 		}
-		if r.Attempt {
+		switch {
+		case r.Attempt:
 			r.NextAt = now.Add(p.w.backoff(p.dossier.Upload.Attempts))
+		case p.held > 0:
+			r.NextAt = now.Add(p.held)
 		}
+	} else {
+		delete(p.w.late, r.Upload)
 	}
 	ctx, cancel := p.w.writing(ctx)
 	defer cancel()

@@ -49,7 +49,7 @@ func TestUploads(t *testing.T) {
 			h, sale := goodsShop(t, nil, plans...)
 			defer h.close()
 			sent := &rowCounter{rows: map[string][]int{}}
-			l := h.begin(time.Second, time.Minute, func(o *Options) { o.Uploads = sent.over(o.Uploads) })
+			l := h.begin(time.Second, 50*time.Millisecond, func(o *Options) { o.Uploads = sent.over(o.Uploads) })
 			if !h.rest(10 * time.Second) {
 				t.Fatal("no rest")
 			}
@@ -64,6 +64,78 @@ func TestUploads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReturnAfterLateSale: a 3505 that was not answered arrives long after its repetition was taken, and after the goods came
+// back. The 3506 goes out behind it, also across a power cut, so that the centre does not have the codes as sold for ever.
+func TestReturnAfterLateSale(t *testing.T) {
+	for name, cut := range map[string]bool{"": false, "power cut": true} {
+		t.Run(name, func(t *testing.T) {
+			const late, proof = 700 * time.Millisecond, time.Second
+			h, sale := goodsShop(t, nil, "3505=delay-before:1:"+late.String())
+			defer h.close()
+			l := h.begin(50*time.Millisecond, proof, nil)
+			if !h.rest(10 * time.Second) {
+				t.Fatal("no rest")
+			}
+			h.takeBack(l, sale, false)
+			if cut {
+				h.await3506(func(u settle.Upload) bool { return u.Fault != "" })
+				h.crash(l)
+				l = h.begin(50*time.Millisecond, proof, nil)
+			}
+			if !h.rest(10 * time.Second) {
+				t.Fatal("the return of the goods is lost")
+			}
+			l.end(t)
+			h.server.Close() // whatever was late has arrived now
+			h.verify([]*counted{sale})
+		})
+	}
+}
+
+// TestPackSoldAgain: a pack comes back and is sold to somebody else while the 3506 waits. The centre has the code as sold
+// until then; the new 3505 waits behind it, and nobody has to decide anything.
+func TestPackSoldAgain(t *testing.T) {
+	h, sale := goodsShop(t, nil, "3505=delay-before:1:100ms")
+	defer h.close()
+	l := h.begin(50*time.Millisecond, 500*time.Millisecond, nil)
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest")
+	}
+	h.takeBack(l, sale, false)
+	h.await3506(func(u settle.Upload) bool { return u.Fault != "" })
+	order := h.order(h.members[0], false, false, 100)
+	order.Sale.Lines[0].TraceCodes = sale.settlement.Sale.Lines[0].TraceCodes
+	settled, _, err := h.Settle(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Wake()
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest after the pack was sold again")
+	}
+	l.end(t)
+	h.server.Close()
+	h.verify([]*counted{sale, countedOf(settled)})
+	if list, err := h.AttentionList(t.Context(), 10); err != nil || len(list) != 0 {
+		t.Errorf("somebody is asked: %+v, %v", list, err)
+	}
+}
+
+// await3506 waits until the return of goods that is due stands as it should.
+func (h *shop) await3506(as func(settle.Upload) bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		due, err := h.DueUploads(h.t.Context(), time.Now().Add(50*time.Minute), 1)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if len(due) == 1 && due[0].Kind == settle.UploadReturned && as(due[0]) {
+			return
+		}
+	}
+	h.t.Fatal("the return of the goods does not come to that")
 }
 
 // rowCounter notes how many rows each message had.

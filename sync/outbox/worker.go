@@ -20,8 +20,11 @@ type Options struct {
 	Client     *nhsa.Client
 	SignIns    *nhsa.SignIns
 	Extensions nhsa.Extensions
-	Uploads    Uploads         // nil: goods are not uploaded
-	Prover     Prover          // nil: what 2601 cannot undo stays unknown until a person resolves it
+	Uploads    Uploads // nil: goods are not uploaded
+	Prover     Prover  // nil: what 2601 cannot undo stays unknown until a person resolves it
+	// ProofAfter is how long a message without an answer may still be on its way: goods that came back are not uploaded while
+	// the upload of their sale may still arrive. Default 10 min.
+	ProofAfter time.Duration
 	Operator   settle.Operator // signs in for probes and where a sale names no operator; default gongjid
 	Clock      func() time.Time
 	Logger     *slog.Logger
@@ -72,7 +75,8 @@ type Worker struct {
 
 	due []settle.DueReport // of Run's goroutine only: read from the store and not started yet
 
-	goods chan struct{} // wakes the uploads
+	goods chan struct{}       // wakes the uploads
+	late  map[int64]time.Time // of the uploads' goroutine only: since when a return is held behind its sale
 
 	trip atomic.Int64 // nanoseconds that a message takes there and back, smoothed; 0: not known
 }
@@ -109,10 +113,12 @@ func New(options Options) (*Worker, error) {
 	options.Parallel = positive(options.Parallel, 16)
 	options.LeastWait = positive(options.LeastWait, 500*time.Millisecond)
 	options.MostWait = positive(options.MostWait, 5*time.Minute)
+	options.ProofAfter = positive(options.ProofAfter, 10*time.Minute)
 	options.ProbeEvery = positive(options.ProbeEvery, 5*time.Second)
 	w := &Worker{
 		options: options, log: options.Logger.With("component", "outbox"),
 		wake: make(chan struct{}, 1), flying: map[settle.PersonID]flight{}, goods: make(chan struct{}, 1),
+		late: map[int64]time.Time{},
 	}
 	if options.Registerer != nil {
 		options.Registerer.MustRegister(newCollector(w))
