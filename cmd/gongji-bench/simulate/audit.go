@@ -105,7 +105,8 @@ func (v *venue) offers() {
 
 func (w *world) balances() purse {
 	all := purse{}
-	for who, balance := range w.centre.Balances() {
+	c, _ := w.office.now()
+	for who, balance := range c.Balances() {
 		all[who] = fen(balance)
 	}
 	return all
@@ -115,7 +116,8 @@ func (w *world) balances() purse {
 func (w *world) book() []booked {
 	tags := map[string]string{} // by setl_id
 	var rows []booked
-	for _, r := range w.centre.Book() {
+	c, _ := w.office.now()
+	for _, r := range c.Book() {
 		if len(r.Lines) > 0 {
 			tags[r.SetlID] = r.Lines[0].ShopCode
 		}

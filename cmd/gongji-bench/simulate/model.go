@@ -131,6 +131,7 @@ const (
 	ruleReconciled = "every day balances with the centre"
 	ruleVerified   = "the ledger verifies"
 	ruleAnswered   = "a till gets an answer it can act on"
+	ruleReopened   = "a centre opened again holds the book, the balances and the allowances it answered from"
 	ruleRefused    = "a refused sale is nowhere"
 )
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -121,8 +122,8 @@ func (r *runner) report(t *testing.T) {
 		fmt.Fprintln(r.Out, "no seed failed")
 		return
 	}
-	fmt.Fprintf(r.Out, "FAILED seeds: %v\nreplay one with: gongji-bench simulate --seeds 1 --trace --from SEED --venues %d --tills %d --families %d --steps %d\n",
-		r.failed, r.Venues, r.Tills, r.Families, r.Steps)
+	fmt.Fprintf(r.Out, "FAILED seeds: %v\nreplay one with: gongji-bench simulate --seeds 1 --trace --from SEED --venues %d --tills %d --families %d --steps %d --busy=%t --without=%s\n",
+		r.failed, r.Venues, r.Tills, r.Families, r.Steps, r.Busy, strings.Join(r.Without, ","))
 	t.Fail()
 }
 

@@ -39,6 +39,12 @@ const (
 	faultKillAt     = "daemon killed between journal and line"
 	faultAhead      = "clock jumped ahead"
 	faultBack       = "clock jumped back"
+
+	faultCentre      = "centre killed"
+	faultCentreAfter = "centre killed between journal and answer"
+	faultCentreTorn  = "centre killed in the middle of a journal line"
+	faultCentreAway  = "message to a centre that is down"
+	faultCentreGone  = "answer lost with its centre"
 )
 
 // period is a state of a line until an instant.
@@ -178,8 +184,9 @@ func (m *message) travel() (*http.Response, error) {
 
 // answer is what the centre answered.
 type answer struct {
-	status int
+	status int // 0: it did not
 	body   []byte
+	run    int // of the centre
 }
 
 // courier brings a message to the centre, whatever becomes of its sender.
@@ -217,6 +224,12 @@ func (m *message) hear(answers <-chan answer, back time.Duration) (*http.Respons
 	if err := m.pause(back); err != nil {
 		return nil, err
 	}
+	if got = m.outlive(got); got.status == 0 {
+		if m.dice.hit(50) { // something stands before the centre
+			return gateway(http.StatusBadGateway), nil
+		}
+		return nil, io.ErrUnexpectedEOF
+	}
 	switch m.fate {
 	case faultLost:
 		return nil, m.pause(forever)
@@ -231,6 +244,16 @@ func (m *message) hear(answers <-chan answer, back time.Duration) (*http.Respons
 		return response(got.status, half), nil
 	}
 	return response(got.status, bytes.NewReader(got.body)), nil
+}
+
+// outlive is an answer as it arrives: one whose centre was killed meanwhile does not.
+func (m *message) outlive(got answer) answer {
+	w := m.venue.world
+	if _, run := w.office.now(); got.status != 0 && run != got.run && m.fate == "" {
+		m.venue.note("%s: %s", m.infno, w.fault(faultCentreGone))
+		return answer{}
+	}
+	return got
 }
 
 // broken is the end of a connection in the middle of an answer.

@@ -31,9 +31,10 @@ type Config struct {
 	Steps    int // what a till does; default 8
 	// Busy worlds are for numbers: a till's customers come a few seconds apart, accounts are paid into now and then, and it is
 	// hours of business between two kills. There is as much of every fault as in others, on more settlements.
-	Busy bool
-	Dir  string       // where the ledgers live while the world runs; default the system's temporary folder
-	Log  *slog.Logger // of the daemons; nil: none
+	Busy    bool
+	Without []string     // kinds that there are none of, of [Kinds]
+	Dir     string       // where the ledgers live while the world runs; default the system's temporary folder
+	Log     *slog.Logger // of the daemons; nil: none
 }
 
 func (c *Config) defaults() {
@@ -64,14 +65,12 @@ type world struct {
 	rules    *settle.Rules
 	offline  settle.OfflineLimits
 	people   []*member
-	centre   *centre.Centre
-	handler  http.Handler
+	office   *office
 	venues   []*venue
 	journal  *journal
 	log      *slog.Logger
 	mended   atomic.Bool // nothing goes wrong any more
 	couriers sync.WaitGroup
-	passing  sync.Mutex // the centre's door
 
 	mu      sync.Mutex
 	model   *model
@@ -134,6 +133,9 @@ func (w *world) live(t *testing.T) {
 	}
 	looking := make(chan struct{})
 	keepers.Go(func() { w.look(looking) })
+	if w.has(KindRestarts) {
+		keepers.Go(func() { w.office.attend(looking) })
+	}
 	tills.Wait()
 	time.Sleep(time.Nanosecond) // what the last till caused at this instant still meets its faults
 	w.mended.Store(true)
@@ -150,6 +152,9 @@ func (w *world) live(t *testing.T) {
 		}
 	}
 	w.couriers.Wait()
+	if err := w.office.close(); err != nil {
+		w.broken("%v", err)
+	}
 }
 
 // make makes centre, families and venues.
@@ -168,12 +173,11 @@ func (w *world) make() error {
 			}
 		}
 	}
-	var err error
-	if w.centre, err = centre.New(w.centreOptions()); err != nil {
+	w.office = &office{world: w, dir: filepath.Join(w.dir, "centre"), options: w.centreOptions()}
+	if err := w.office.open(); err != nil {
 		return err
 	}
-	w.handler = w.centre.Handler()
-	if err := w.centre.Seed(snapshot(time.Now(), families)); err != nil {
+	if err := w.office.centre.Seed(snapshot(time.Now(), families)); err != nil {
 		return err
 	}
 	for n := range w.Venues {
@@ -227,6 +231,14 @@ func (w *world) tornIn1000() int {
 	return 10
 }
 
+// centreRuns is how long the centre runs at most until it is killed.
+func (w *world) centreRuns() time.Duration {
+	if w.Busy {
+		return 6 * time.Hour
+	}
+	return 40 * time.Minute
+}
+
 // day is how long the tills' work takes at most, but for what they wait.
 func (w *world) day() time.Duration {
 	_, most := w.pause()
@@ -248,25 +260,36 @@ func (w *world) broken(format string, args ...any) {
 	w.model.wrong(format, args...)
 }
 
-// door is where messages enter the centre, one at a time. What the centre undid and when is noted here.
+// door is where messages enter the centre, one at a time. What the centre undid and when is noted here. An answer without a
+// status is none: nobody was there, or the centre died of the message.
 func (w *world) door(v *venue, infno string, body []byte) answer {
-	w.passing.Lock()
-	defer w.passing.Unlock()
+	o := w.office
+	o.passing.Lock()
+	defer o.passing.Unlock()
+	if o.closed() {
+		v.note("%s at the centre: %s", infno, w.fault(faultCentreAway))
+		return answer{}
+	}
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://centre/", bytes.NewReader(body))
 	if err != nil {
 		w.broken("a message does not fit HTTP: %v", err)
 		return answer{status: http.StatusBadRequest}
 	}
-	p := &page{header: http.Header{}, answer: answer{status: http.StatusOK}}
-	w.handler.ServeHTTP(p, request)
+	accident := o.draw(v.code, infno)
+	p := &page{header: http.Header{}, answer: answer{status: http.StatusOK, run: o.runs}}
+	o.handler.ServeHTTP(p, request)
+	died := o.befall(accident)
 	text := "no answer"
 	if got, err := nhsa.DecodeAnswer(p.body); err == nil {
 		text = strings.TrimSpace(fmt.Sprintf("%d %s", got.Code, reason(got.Text)))
 		if infno == nhsa.InfnoReverse && got.Done() {
-			w.undone(body, got.CentreTime)
+			w.undone(body, got.CentreTime, died)
 		}
 	}
 	v.note("%s at the centre: %s", infno, text)
+	if died {
+		return answer{}
+	}
 	return p.answer
 }
 
@@ -276,11 +299,15 @@ func reason(text string) string {
 	return code
 }
 
-func (w *world) undone(body []byte, at time.Time) {
+// undone notes what a 2601 undid; doubtful: its line in the journal may be torn.
+func (w *world) undone(body []byte, at time.Time, doubtful bool) {
 	var reverse nhsa.ReverseInput
 	request, err := nhsa.DecodeRequest(body)
 	if err == nil {
 		err = json.Unmarshal(request.Input, &reverse)
+	}
+	if doubtful && err == nil && !w.office.undid(reverse.Data.Original) {
+		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

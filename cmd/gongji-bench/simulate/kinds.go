@@ -1,0 +1,28 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The kinds of life that a world can be without: a seed that was found before a kind existed replays without it.
+const (
+	KindRestarts = "centre-restarts" // the centre is killed and opened again on its journal
+)
+
+// Kinds lists them.
+var Kinds = []string{KindRestarts}
+
+// CheckKinds is an error that names what is no kind.
+func CheckKinds(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(Kinds, name) {
+			return fmt.Errorf("a world has no %q; it has %s", name, strings.Join(Kinds, ", "))
+		}
+	}
+	return nil
+}
+
+// has reports whether a world lives with a kind.
+func (c *Config) has(kind string) bool { return !slices.Contains(c.Without, kind) }
