@@ -195,10 +195,11 @@ func (c *counter) eval(expression string, v any) {
 	}
 }
 
-// text is the visible text of the first element of a selector, or "".
+// text is the visible text of the first element of a selector, or "". What is not drawn has none: innerText alone would tell what a
+// closed dialog said the last time.
 func (c *counter) text(selector string) (text string) {
 	c.t.Helper()
-	c.eval(fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector), &text)
+	c.eval(fmt.Sprintf(`(() => { const e = document.querySelector(%q); return e?.checkVisibility() ? e.innerText : ""; })()`, selector), &text)
 	return text
 }
 

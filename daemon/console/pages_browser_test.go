@@ -47,26 +47,24 @@ func TestAccountsPage(t *testing.T) {
 	c.clean()
 }
 
-// TestHouseholds: the household networks that an answer about bindings lists show with holder and members, and nothing shows where
-// there are none.
+// TestHouseholds: a network that the centre tells of shows with holder and members, to a member as to its holder; nothing shows
+// where there is none.
 func TestHouseholds(t *testing.T) {
 	r := newCounter(t, rigOptions{})
 	r.reader.Insert(Patient.Card())
 	c := r.open(r.cashier, "accounts")
 	c.sees("#bindings-list", "子女 李**")
 	if c.count("#households table") != 0 {
-		t.Error("networks where the answer lists none")
+		t.Error("networks where the centre tells of none")
 	}
-	c.eval(`(() => { const real = window.fetch; window.fetch = async (url, options) => {
-		const answer = await real(url, options);
-		if (!String(url).includes("/people/me/bindings")) return answer;
-		const said = await answer.json();
-		said.bindings[0].auth_method = "face";
-		said.households = [{ network: "W-7001", holder: "李**", role: "member", members: [{ name: "王*", relation: "spouse" }] }];
-		return new Response(JSON.stringify(said), { status: answer.status });
-	}; return true; })()`, new(bool))
+	news := Family(r.clock.Now())
+	news.ID = "network"
+	news.Bindings[1].Network, news.Bindings[1].AuthMethod = "W-7001", "face" // the husband's, in favour of the patient
+	if err := r.ledger.ApplySnapshot(t.Context(), news); err != nil {
+		t.Fatal(err)
+	}
 	r.reader.Swap(Patient.Card())
-	c.sees("#households", "W-7001", "李**", "持卡人是成员", "王*（配偶）")
+	c.sees("#households", "W-7001", settle.MaskName(Husband.Name), "持卡人是成员", "王*（配偶）")
 	c.sees("#bindings-list", "绑定时核验：人脸")
 	c.shot("73-households")
 	r.reader.Remove()
@@ -74,6 +72,8 @@ func TestHouseholds(t *testing.T) {
 	if text := c.text("#page"); strings.Contains(text, "W-7001") {
 		t.Errorf("the network stays after the card has gone: %s", text)
 	}
+	r.reader.Insert(Husband.Card())
+	c.sees("#households", "W-7001", "持卡人即户主", "王*（配偶）")
 	c.clean()
 }
 
@@ -172,6 +172,12 @@ func TestPremiumPage(t *testing.T) {
 	rules := settle.DefaultRules()
 	rules.Premium.AtCounter = true
 	r := newCounter(t, rigOptions{rules: rules})
+	family := Family(r.clock.Now())
+	family.ID = "resident"
+	family.People[0].Insurance = settle.InsuranceResident // the patient; an employee owes no resident's contribution
+	if err := r.ledger.ApplySnapshot(t.Context(), family); err != nil {
+		t.Fatal(err)
+	}
 	c := r.open(r.cashier, "premium")
 	c.sees("#payer", "请插入付款人本人的社保卡")
 	r.reader.Insert(Husband.Card())

@@ -43,7 +43,7 @@ async function told() {
   const mine = now;
   const text = mine.check(mine.values);
   if (text) {
-    put(byId("sure-fault"), h("p", { class: "fault" }, text));
+    fault(h("p", { class: "fault" }, text));
     return;
   }
   put(byId("sure-fault"));
@@ -78,15 +78,21 @@ function notice(error) {
   return h("button", { type: "button", class: "plain", id: "sure-notice", onclick: read }, t("noticeRead", { title: title || id }));
 }
 
+// fault says what is wrong where it can be read: below a long form it would stand under the buttons.
+function fault(...parts) {
+  put(byId("sure-fault"), ...parts);
+  byId("sure-fault").scrollIntoView({ block: "nearest" });
+}
+
 function failed(error, sent) {
   if (!(error instanceof Lost || error instanceof Problem)) throw error;
   if (error instanceof Lost && sent) { // the same request again is the same request
     now.locked = true;
-    put(byId("sure-fault"), h("p", { class: "fault" }, t("sureLost")));
+    fault(h("p", { class: "fault" }, t("sureLost")));
     byId("sure-back").disabled = true;
     return;
   }
-  put(byId("sure-fault"), box(error), notice(error));
+  fault(box(error), notice(error));
 }
 
 async function confirm() {
