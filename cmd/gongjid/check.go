@@ -183,11 +183,8 @@ func (k *checker) probe(ctx context.Context, method, path string, change func(*h
 }
 
 func (k *checker) ledger(ctx context.Context) (string, error) {
-	if _, err := os.Stat(k.config.Data); errors.Is(err, os.ErrNotExist) {
-		if err := os.MkdirAll(k.config.Data, 0o700); err != nil {
-			return "", err
-		}
-		return "新目录 new: " + k.config.Data, nil
+	if _, err := os.Stat(k.config.Data); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Sprintf("还没有目录 %[1]s，守护进程首次启动时建立 / the daemon makes %[1]s when it first starts", k.config.Data), nil
 	}
 	found, err := ledger.Exists(k.config.Data)
 	if err != nil || !found {
@@ -204,12 +201,16 @@ func (k *checker) ledger(ctx context.Context) (string, error) {
 }
 
 func (k *checker) disk(context.Context) (string, error) {
-	space, err := health.DiskSpace(k.config.Data)
+	folder, err := existing(k.config.Data)
+	if err != nil {
+		return "", err
+	}
+	space, err := health.DiskSpace(folder)
 	if err != nil {
 		return "", err
 	}
 	tracker := health.NewTracker(nil)
-	if err := health.NewDiskWatch(tracker, k.config.Data, func(string) (health.Space, error) { return space, nil }).Check(); err != nil {
+	if err := health.NewDiskWatch(tracker, folder, func(string) (health.Space, error) { return space, nil }).Check(); err != nil {
 		return "", err
 	}
 	for _, w := range tracker.Warnings() {
@@ -218,6 +219,19 @@ func (k *checker) disk(context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%d MB 可用 free", space.Free>>20), nil
+}
+
+// existing is the folder itself or, before the daemon has made it, the nearest one above that is there: it is on the same disk. A
+// check makes nothing: what the superuser made could not be written by the daemon's user.
+func existing(folder string) (string, error) {
+	folder, err := filepath.Abs(folder)
+	for err == nil && folder != filepath.Dir(folder) {
+		if _, err = os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+			return folder, err
+		}
+		folder, err = filepath.Dir(folder), nil
+	}
+	return folder, err
 }
 
 func (k *checker) readers(ctx context.Context) {

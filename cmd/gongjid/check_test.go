@@ -108,6 +108,30 @@ func TestCheckNamesThePorts(t *testing.T) {
 	}
 }
 
+// TestCheckMakesNothing: before the first start the data folder is not there, and is not after the check either.
+func TestCheckMakesNothing(t *testing.T) {
+	s, _ := startSandbox(t)
+	file := configFile(t, s, "127.0.0.1:1", s.centre.url())
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	data := filepath.Join(root, "gongji", "data")
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), dataDir(s), data, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := runCheck(t, "--config", file) // the sandbox's daemon holds the reader
+	for _, want := range []string{"✓ 账本 ledger", "the daemon makes " + data, "✓ 上报 outbox", "✓ 磁盘 disk"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if made, err := os.ReadDir(root); err != nil || len(made) > 0 {
+		t.Errorf("the check made %v, %v", made, err)
+	}
+}
+
 // TestSandboxMayBeStoppedAndStartedAgain on the same directory, with everything still there.
 func TestSandboxMayBeStoppedAndStartedAgain(t *testing.T) {
 	dir := t.TempDir()
