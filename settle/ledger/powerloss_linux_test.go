@@ -19,16 +19,6 @@ import (
 	"gongji/settle/ledger/faultdisk"
 )
 
-// memoryDir is a directory in memory where the system has one: thousands of disks are made, and none has to last.
-func memoryDir(t testing.TB) string {
-	t.Helper()
-	if dir, err := os.MkdirTemp("/dev/shm", "gongji-test-"); err == nil {
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		return dir
-	}
-	return t.TempDir()
-}
-
 // watched opens a ledger on a disk whose every call is kept from record on.
 func watched(t *testing.T) (*house, *faultdisk.Disk) {
 	t.Helper()

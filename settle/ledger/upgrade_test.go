@@ -247,3 +247,13 @@ func TestDowngradeIsRefused(t *testing.T) {
 	}
 	g.wantWhole(opened(t, dir))
 }
+
+// memoryDir is a directory in memory where the system has one: thousands of disks are made, and none has to last.
+func memoryDir(t testing.TB) string {
+	t.Helper()
+	if dir, err := os.MkdirTemp("/dev/shm", "gongji-test-"); err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		return dir
+	}
+	return t.TempDir()
+}
