@@ -25,7 +25,7 @@ const agreementNotice = 30 // days
 const stuckAfter = 5 * time.Minute
 
 func (d *Daemon) openWatches(context.Context) error {
-	d.clocks = health.NewClockWatch(d.health, health.SystemClock(), d.o.Registry)
+	d.clocks = health.NewClockWatch(d.health, health.SystemClock(d.o.Clock), d.o.Registry)
 	d.disk = health.NewDiskWatch(d.health, d.o.Config.Data, health.DiskSpace)
 	return nil
 }

@@ -58,6 +58,7 @@ type sandboxOptions struct {
 	dir, listen, region string
 	log                 *slog.Logger
 	clock               func() time.Time // of daemon and centre; nil: time.Now
+	pc                  func() time.Time // of the daemon alone, where its PC's clock is not the centre's; nil: clock
 	faults              centre.Faults    // what goes wrong at the centre; nil: nothing
 	authority           string           // upstream.authority; empty: the default
 	origins             []string         // listen.allow_origins: pages of a POS that may call
@@ -67,6 +68,9 @@ type sandboxOptions struct {
 func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
 	if o.clock == nil {
 		o.clock = time.Now
+	}
+	if o.pc == nil {
+		o.pc = o.clock
 	}
 	s = &sandbox{family: centre.DemoFamily(settle.DateOf(o.clock())), clock: o.clock, faults: o.faults}
 	defer func() {
@@ -100,7 +104,7 @@ func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
 		return s, err
 	}
 	options := daemonOptions(c, o.log)
-	options.Demo, options.Clock, options.ProofAfter = s, o.clock, sandboxProof
+	options.Demo, options.Clock, options.ProofAfter = s, o.pc, sandboxProof
 	if s.daemon, err = daemon.New(ctx, options); err != nil {
 		return s, err
 	}

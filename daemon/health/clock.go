@@ -13,7 +13,7 @@ import (
 const (
 	ClockJumpLimit   = 2 * time.Second
 	ClockAgreeLimit  = 5 * time.Minute
-	clockEveryCheck  = 10 * time.Second
+	clockEveryCheck  = 2 * time.Second
 	clockRoundAmount = time.Second
 )
 
@@ -23,9 +23,9 @@ type Clock struct {
 	Run  func() time.Duration // since any fixed moment; never set, and goes on while the PC sleeps
 }
 
-// SystemClock is the PC's clock.
-func SystemClock() Clock {
-	return Clock{Wall: func() time.Time { return time.Now().Round(0) }, Run: sinceBoot()}
+// SystemClock holds a wall clock, [time.Now] in a shop, against the time since the system was started.
+func SystemClock(wall func() time.Time) Clock {
+	return Clock{Wall: func() time.Time { return wall().Round(0) }, Run: sinceBoot()}
 }
 
 // ClockWatch raises CLOCK_JUMP when the wall clock moves otherwise than time does, and counts it.
@@ -90,7 +90,7 @@ func (w *ClockWatch) Agree(centre time.Time) {
 	w.tracker.Put(w.warning, ClockJump, "", Args{"jump": signed(difference)})
 }
 
-// Run checks every ten seconds until ctx ends and tells jumped of every jump.
+// Run checks every two seconds until ctx ends and tells jumped of every jump.
 func (w *ClockWatch) Run(ctx context.Context, jumped func(time.Duration)) {
 	every(ctx, clockEveryCheck, func() {
 		if jump := w.Check(); jump != 0 {
