@@ -10,6 +10,7 @@ import (
 	"gongji/daemon/health"
 	"gongji/daemon/localapi"
 	"gongji/settle"
+	"gongji/settle/ledger"
 )
 
 // watchEvery is how often the standing warnings are looked at. Everything looked at is in memory or one small query.
@@ -63,6 +64,9 @@ func (d *Daemon) look(ctx context.Context) {
 	if files, ok := health.OpenFiles(); ok {
 		d.health.Put(files.Short(), health.FilesLow, "", health.Args{"open": strconv.Itoa(files.Open), "limit": strconv.Itoa(files.Limit)})
 	}
+	took := d.ledger.CommitTime()
+	d.health.Put(took > ledger.SlowCommit, health.DiskSlow, "",
+		health.Args{"took": took.Round(10 * time.Millisecond).String(), "limit": ledger.SlowCommit.String()})
 	d.lookAtOutbox(ctx)
 	if now := time.Now(); now.Sub(d.agedAt) >= ageEvery {
 		d.agedAt = now

@@ -12,6 +12,7 @@ const (
 	LedgerStale     Code = "LEDGER_STALE"
 	DiskLow         Code = "DISK_LOW"
 	DiskFull        Code = "DISK_FULL"
+	DiskSlow        Code = "DISK_SLOW"
 	ClockJump       Code = "CLOCK_JUMP"
 	OutboxStuck     Code = "OUTBOX_STUCK"
 	OutboxRefused   Code = "OUTBOX_REFUSED"
@@ -92,6 +93,13 @@ var Kinds = map[Code]Kind{
 		Text:     Words{"账本所在磁盘只剩 {free}，低于安全余量 {limit}；写满后不能结算。", "Only {free} are left on the disk of the ledger, less than the {limit} it needs to be safe; once it is full nothing can be settled."},
 		Cause:    Words{"日志、备份或其他软件占满磁盘。", "Logs, backups or other software have filled the disk."},
 		Remedy:   Words{"立即清理磁盘；不要删除账本文件夹里的任何文件。腾出空间后自动恢复。", "Free space now; never delete anything inside the ledger's folder. It recovers by itself."},
+	},
+	DiskSlow: {
+		Severity: Warning, Delay: 10 * time.Second,
+		Title:  Words{"磁盘太慢", "The disk is too slow"},
+		Text:   Words{"账本写一次盘约要 {took}，超过 {limit}；每笔结算都要等它，结算照常，不会丢失。", "The ledger takes about {took} to reach the disk, more than {limit}. Every settlement waits for it; settling goes on and nothing is lost."},
+		Cause:  Words{"杀毒软件扫描账本文件夹、备份或系统更新正在运行，或硬盘有坏道、老化。", "A virus scanner in the ledger's folder, a backup or an update that runs, or a disk that wears out."},
+		Remedy: Words{"把账本文件夹排除在杀毒扫描外，停下备份和更新；仍慢请备份后换固态盘。恢复后自动解除。", "Exclude the ledger's folder from scanning, stop backups and updates; if it stays slow, back up and change to an SSD. It clears by itself."},
 	},
 	StoreFull: {
 		Severity: Blocking,

@@ -41,6 +41,7 @@ type metrics struct {
 	snapshotAt       prometheus.Gauge
 	verifiedAt       prometheus.Gauge
 	batchSize        prometheus.Histogram
+	commitDuration   prometheus.Histogram
 	clockCorrections prometheus.Counter
 	stagedFacts      prometheus.Gauge
 	movedFacts       prometheus.Gauge
@@ -67,6 +68,10 @@ func newMetrics(registerer prometheus.Registerer, l *Ledger) (*metrics, error) {
 		}),
 		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "gongji_commit_batch_size", Help: "Requests in one commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
+		}),
+		commitDuration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gongji_commit_duration_seconds", Help: "Time that the disk takes to make a transaction lasting.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}),
 		clockCorrections: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gongji_clock_correction_total", Help: "Times the centre's time corrected the high-water clock.",
@@ -104,7 +109,7 @@ func (m *metrics) fill() {
 
 func (m *metrics) register(l *Ledger) error {
 	for _, c := range []prometheus.Collector{
-		m.settlements, m.settleDuration, m.yuan, m.snapshotAt, m.verifiedAt, m.batchSize, m.clockCorrections, m.stagedFacts, m.movedFacts,
+		m.settlements, m.settleDuration, m.yuan, m.snapshotAt, m.verifiedAt, m.batchSize, m.commitDuration, m.clockCorrections, m.stagedFacts, m.movedFacts,
 		&standing{ledger: l}, &differing{ledger: l},
 	} {
 		if err := m.registerer.Register(c); err != nil {

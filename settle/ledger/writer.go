@@ -82,6 +82,7 @@ type writer struct {
 	clockAt   time.Time // high-water mark on disk
 	sinceSave atomic.Int64
 	commits   atomic.Int64 // COMMITs made, for tests of the grouping
+	pace      pace
 	fault     atomic.Pointer[writeFault]
 	wake      chan struct{}
 }
@@ -360,7 +361,10 @@ func (w *writer) commit(t *tx, done int) error {
 	if err := w.finish(t); err != nil {
 		return err
 	}
-	if err := t.run("COMMIT"); err != nil {
+	end := w.pace.begin()
+	err := t.run("COMMIT")
+	w.ledger.metrics.commitDuration.Observe(end().Seconds())
+	if err != nil {
 		return err
 	}
 	w.ends = t.batch.ends
