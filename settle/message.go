@@ -105,7 +105,7 @@ var ReasonSentences = map[Reason]Sentence{
 	EConfirmMissing:   {Message: "这一步要先预览、核对后再确认。", Hint: "请先预览，让本人核对无误后再提交。", English: "The step must be confirmed with the digest of a preview."},
 	EConfirmChanged:   {Message: "核对之后内容有变化，没有提交。", Hint: "请重新预览，核对后再确认。", English: "What was confirmed is not what would be done now; preview again."},
 	EBindingLimit:     {Message: "设定的额度低于本地区规定的最低额度。", Hint: "请提高额度，或不设额度。", English: "The limit is below the smallest amount allowed."},
-	EBindingActor:     {Message: "本地区不允许由此人调整共济顺序或限额。", Hint: "请由有权调整的一方办理。", English: "This person may not change the order or the limit."},
+	EBindingActor:     {Message: "共济关系的这一步不能由此人办理。", Hint: "建立、解除和限额请由出钱的人出示本人凭证办理；共济顺序由本地区规定的一方调整。", English: "This person may not do this to the binding: the giver binds, ends and limits; the region says who changes the order."},
 
 	KThirdParty:  {Message: "应由第三人负担，账户不支付。", Hint: "", English: "Somebody else is liable."},
 	KRelation:    {Message: "亲属关系不在本地区共济范围内。", Hint: "", English: "The kind of relative is not allowed."},
