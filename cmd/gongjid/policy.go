@@ -129,26 +129,40 @@ func policyRow(row policy.Shown) string {
 }
 
 func policyCheckCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	check := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Validate region policy files and list every mistake with its line",
 		Long: "Read policy files as if they were laid over the embedded regions: unknown keys, wrong values, values that differ\n" +
 			"from the parent's without a source, overlapping versions, values that would loosen the law. Exit status 1 if there is any.",
-		Example: "  gongjid policy check /etc/gongji/policies/*.yaml",
+		Example: "  gongjid policy check /etc/gongji/policies/*.yaml\n  gongjid policy check --json 430100.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
-			problems := policy.Check(args...)
-			for _, p := range problems {
-				fmt.Fprintln(cmd.OutOrStdout(), p)
-			}
-			if len(problems) > 0 {
-				return fmt.Errorf("%d problem(s) found; correct the lines above and check again", len(problems))
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d file(s) checked, no problem found\n", len(args))
-			return nil
+			return printProblems(cmd.OutOrStdout(), policy.Check(args...), len(args), asJSON)
 		},
 	}
+	check.Flags().BoolVar(&asJSON, "json", false, "print the problems as one JSON array of file, line, key and message")
+	return check
+}
+
+func printProblems(out io.Writer, problems []policy.Problem, files int, asJSON bool) error {
+	switch {
+	case asJSON:
+		if err := json.NewEncoder(out).Encode(append([]policy.Problem{}, problems...)); err != nil {
+			return fmt.Errorf("writing the problems: %w", err)
+		}
+	case len(problems) == 0:
+		fmt.Fprintf(out, "%d file(s) checked, no problem found\n", files)
+	default:
+		for _, p := range problems {
+			fmt.Fprintln(out, p)
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%d problem(s) found; correct the lines above and check again", len(problems))
+	}
+	return nil
 }
 
 func policyTestCommand() *cobra.Command {

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"gongji/settle/policy"
 )
 
 const workedCases = "../../settle/policy/testdata/worked.json"
@@ -115,6 +118,16 @@ func TestPolicyCheck(t *testing.T) {
 	out, _, err := runPolicy(t, "check", bad)
 	if err == nil || !strings.Contains(out, bad+":8: order.sauce: unknown key") {
 		t.Errorf("a bad file: %v, %q", err, out)
+	}
+	if out, _, err = runPolicy(t, "check", "--json", good); err != nil || strings.TrimSpace(out) != "[]" {
+		t.Errorf("a good file as JSON: %v, %q", err, out)
+	}
+	var problems []policy.Problem
+	out, _, err = runPolicy(t, "check", "--json", good, bad)
+	if err == nil || json.Unmarshal([]byte(out), &problems) != nil || !slices.ContainsFunc(problems, func(p policy.Problem) bool {
+		return p.File == bad && p.Line == 8 && p.Key == "order.sauce"
+	}) {
+		t.Errorf("a bad file as JSON: %v, %q", err, out)
 	}
 }
 

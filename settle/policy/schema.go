@@ -227,6 +227,9 @@ func readSpans(raw any) ([]settle.Span, error) {
 		if fromErr != nil || toErr != nil {
 			return nil, wrong
 		}
+		if to < from {
+			return nil, fmt.Errorf("[%s, %s] ends before it begins, so no day would ever be in it", from, to)
+		}
 		spans = append(spans, settle.Span{From: from, To: to})
 	}
 	return spans, nil

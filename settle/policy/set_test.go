@@ -325,6 +325,7 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		{"unknown item", "share_from:", "shared.med_groups: {value: [dental], src: X1}\n  share_from:", `13: shared.med_groups: "dental" is not one of`},
 		{"bad form", "share_from:", "year.start: {value: \"13-01\", src: X1}\n  share_from:", `13: year.start: "13-01" does not have the form`},
 		{"bad span", "share_from:", "premium.windows: {value: [[2025-09-01]], src: X1}\n  share_from:", `13: premium.windows: must be a list of [from, to] dates`},
+		{"span ends before it begins", "share_from:", "premium.windows: {value: [[2025-12-20, 2025-09-01]], src: X1}\n  share_from:", `13: premium.windows: [2025-12-20, 2025-09-01] ends before it begins`},
 		{"two values a day", "{src: X1, note: 已确认}", "[{value: balance, src: X1, to: 2025-06-30}, {value: prior_only, src: X1, from: 2025-06-30}]", `13: share_from: has two values on the same day`},
 		{"duplicate key", "share_from:", "order.source: {src: X1}\n  share_from:", `already defined`},
 		{"not yaml", "rules:", "rules: [", `not YAML`},
