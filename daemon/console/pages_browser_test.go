@@ -204,6 +204,16 @@ func TestPremiumPage(t *testing.T) {
 	c.sees("#slip-text", "示例大药房", "撤销", "150.00", "误操作")
 	c.shot("72-cancel-slip")
 	c.press(escape)
+	c.eval(`(() => { const e = document.querySelector("#premium-form").elements; e.year.value = "2026"; e.number.value = "`+Patient.IDNumber+`"; e.name.value = "王芳"; e.amount.value = "20"; return true; })()`, new(bool))
+	c.click("#premium-go")
+	c.press(f9)
+	c.sees("#sure-fault", "本年度已参加居民医保")
+	c.press(escape)
+	c.click("#premium-form input[name=due]")
+	c.click("#premium-go")
+	c.sees("#sure-told", "已核对确实未缴", "2026")
+	c.press(f9)
+	c.sees("#paid", "已为 王* 代缴 ¥ 20.00")
 	c.clean()
 }
 

@@ -97,17 +97,26 @@ func TestPrescriptionAndPacks(t *testing.T) {
 	r.reader.Insert(Patient.Card())
 	c := r.open(r.cashier, "")
 	c.sees("#card", "王*")
-	entry := func(code, quantity, trace, pack string, rx bool) {
+	entry := func(code, quantity, trace, pack, units string, rx bool) {
 		c.t.Helper()
 		fill := `(() => { const e = document.querySelector("#entry").elements; e.code.value = "` + code + `"; e.name.value = "` + code + `"; e.price.value = "5"; e.quantity.value = "` + quantity +
-			`"; e.trace.value = "` + trace + `"; e.pack.value = "` + pack + `"; e.rx.checked = ` + strconv.FormatBool(rx) + `; return true; })()`
+			`"; e.trace.value = "` + trace + `"; e.pack.value = "` + pack + `"; e.pack.dispatchEvent(new Event("change")); e.units.value = "` + units + `"; e.rx.checked = ` + strconv.FormatBool(rx) + `; return true; })()`
 		c.eval(fill, new(bool))
 		c.do(focus("#entry input[name=trace]"))
 		c.press(enter)
 	}
-	entry("NOCODE", "3", "", "no_code", false)
-	entry("PARTS", "0.5", "81000000000000000011", "split_pack", false)
-	entry("RXGOODS", "1", "81000000000000000012", "", true)
+	entry("NOCODE", "3", "", "no_code", "", false)
+	entry("PARTS", "0.5", "81000000000000000011", "split_pack", "", false)
+	entry("TABLETS", "6", "81000000000000000013", "split_pack", "none", false)
+	c.sees("#entry-fault", "每盒数量须大于 0")
+	entry("TABLETS", "6", "81000000000000000013", "split_pack", "24", false)
+	c.click("#edit-3")
+	c.sees(".entry[data-parts=true] .f-units", "每盒数量")
+	c.shot("67-units")
+	c.do(focus("#entry input[name=trace]"))
+	c.press(enter)
+	c.sees("#lines", "每盒 24")
+	entry("RXGOODS", "1", "81000000000000000012", "", "", true)
 	c.sees("#lines", "无码商品", "拆零", "处方药")
 	c.sees("#split", "处方药缺少处方")
 	c.press(f3)
@@ -125,7 +134,7 @@ func TestPrescriptionAndPacks(t *testing.T) {
 		t.Fatalf("%+v %v", page, err)
 	}
 	sold := page.Records[0].Sale
-	if l := sold.Lines; len(l) != 3 || !l[0].NoCode || !l[1].SplitPack || !l[2].Rx || sold.Prescription.Number != "RX77" || sold.Prescription.Doctor != "欧阳明" {
+	if l := sold.Lines; len(l) != 4 || !l[0].NoCode || !l[1].SplitPack || l[1].UnitsPerPack != "" || l[2].UnitsPerPack != "24" || !l[3].Rx || sold.Prescription.Number != "RX77" || sold.Prescription.Doctor != "欧阳明" {
 		t.Errorf("sold %+v, %+v", sold.Lines, sold.Prescription)
 	}
 	c.clean()

@@ -88,11 +88,19 @@ export function setUp(changed, giveBack) {
   refund = giveBack;
   const form = byId("entry");
   put(form.elements.class, classes.map((c) => h("option", { value: c })));
+  form.elements.pack.addEventListener("change", () => packs(form));
   form.addEventListener("submit", (event) => { event.preventDefault(); add(form); });
   form.addEventListener("keydown", (event) => steer(event, form));
   form.addEventListener("keypress", (event) => { // an Enter that moved the focus must not act once more where it arrives
     if (event.key === "Enter" && event.target.tagName !== "BUTTON") event.preventDefault();
   });
+}
+
+// packs asks for the units of a pack where parts of one are sold.
+function packs(form) {
+  const parts = form.elements.pack.value === "split_pack";
+  form.dataset.parts = parts;
+  if (!parts) form.elements.units.value = "";
 }
 
 // steer moves Enter through the entry as cashiers know it; a scanner's Enter after a trace code waits for the next pack.
@@ -125,6 +133,7 @@ function add(form) {
     unit_price: parsePrice(e.price.value.trim()), quantity: parseQuantity(e.quantity.value.trim()),
   };
   if (e.pack.value) line[e.pack.value] = true; // no_code or split_pack
+  if (e.units.value.trim()) line.units_per_pack = parseQuantity(e.units.value.trim());
   if (e.rx.checked) line.rx = true;
   const [field, fault] = faultOf(line);
   byId("entry-fault").textContent = fault;
@@ -137,6 +146,7 @@ function add(form) {
   if (!line.trace_codes.length) delete line.trace_codes;
   addLines([line]);
   form.reset();
+  packs(form);
   e.code.focus();
 }
 
@@ -147,6 +157,7 @@ function faultOf(line) {
   if (!line.name) return ["name", t("needName")];
   if (line.unit_price === null) return ["price", t("badPrice")];
   if (line.quantity === null) return ["quantity", t("badQuantity")];
+  if (line.units_per_pack === null) return ["units", t("badUnits")];
   if (lineTotal(line.quantity, line.unit_price) > largest) return ["price", t("tooLarge")];
   if (twice) return ["trace", t("doubleTrace", { code: twice })];
   return ["", ""];
@@ -162,6 +173,8 @@ function reopen(line) {
   e.quantity.value = line.quantity;
   e.trace.value = (line.trace_codes || []).join(" ");
   e.pack.value = line.no_code ? "no_code" : line.split_pack ? "split_pack" : "";
+  packs(byId("entry"));
+  e.units.value = line.units_per_pack || "";
   e.rx.checked = line.rx === true;
   edit((bill) => { bill.lines = bill.lines.filter((l) => l !== line); });
   e.quantity.focus();
@@ -192,7 +205,8 @@ function row(bill, line, i) {
   const back = bill.returned[line.id];
   return h("tr", {}, h("td", { class: "num" }, String(i + 1)),
     h("td", {}, h("span", { class: "item" }, line.name), h("span", { class: "muted small-text" }, line.code,
-      ...["no_code", "split_pack"].filter((k) => line[k]).map((k) => ` · ${t(`pack_${k}`)}`), line.rx && ` · ${t("rx")}`)),
+      ...["no_code", "split_pack"].filter((k) => line[k]).map((k) => ` · ${t(`pack_${k}`)}`),
+      line.units_per_pack && ` · ${t("unitsAre", { n: line.units_per_pack })}`, line.rx && ` · ${t("rx")}`)),
     h("td", {}, h("span", { class: "tag" }, className(line.class)), traces > 0 && h("span", { class: "muted small-text block" }, t("traces", { n: traces }))),
     h("td", { class: "money" }, line.unit_price), h("td", { class: "money" }, line.quantity, back && h("span", { class: "back" }, t("returned", { n: back }))),
     h("td", { class: "money strong" }, show(line.total).slice(2)), h("td", { class: "row-tools" }, tools(bill, line)));

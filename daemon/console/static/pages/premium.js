@@ -23,6 +23,7 @@ export const premium = {
       field("premiumNumber", "number", { maxlength: "18" }), field("bindName", "name", { maxlength: "50" }),
       choose("premiumYear", "year", years().map((y) => [y, y])), field("premiumAmount", "amount", { inputmode: "decimal", maxlength: "13" }),
       field("premiumCategories", "categories", { maxlength: "60", "data-hint": "optional" }),
+      tick("premiumStillDue", "due"),
       h("p", { class: "fault", id: "premium-fault", role: "alert" }),
       h("div", { class: "actions" }, h("button", { type: "submit", class: "primary", id: "premium-go" }, h("span", { "data-t": "nextStep" }))));
     const search = h("form", { class: "search", role: "search", onsubmit: look }, field("premiumNo", "id", { maxlength: "64" }), h("button", { type: "submit", class: "plain" }, h("span", { "data-t": "find" })));
@@ -48,8 +49,8 @@ export const premium = {
   draw,
 };
 
-// years that a contribution can be for: last year's late payers, this year's, and the next that is collected in autumn.
-const years = () => [1, 0, -1].map((d) => String(new Date().getFullYear() + d));
+// years that a contribution can be for: the next, which is collected in autumn, and this one for those who pay late.
+const years = () => [1, 0].map((d) => String(new Date().getFullYear() + d));
 
 function draw() {
   const card = reader()?.state === "present" ? present() : null;
@@ -91,10 +92,11 @@ function pay(event) {
   sure({
     title: t("premiumTitle"), go: t("premiumGo"), warn: t("premiumWarn"),
     tell: () => [[t("what"), t("premiumWhat")], [t("payer"), present()?.holder || ""], [t("beneficiaryIs"), `${v.name} ${number}`], [t("premiumYear"), v.year],
-      [t("amount"), h("strong", {}, show(amount))], categories.length > 0 && [t("premiumCategories"), categories.join(" ")]],
+      [t("amount"), h("strong", {}, show(amount))], categories.length > 0 && [t("premiumCategories"), categories.join(" ")],
+      v.due && [t("premiumStillDue"), t("yes")]],
     send: () => api.payPremium({
       premium_id: id, terminal: state.terminal, operator: operator(), beneficiary: { id_number: number, name: v.name }, year: Number(v.year), amount,
-      ...(categories.length && { categories }),
+      ...(categories.length && { categories }), ...(v.due && { still_due: true }),
     }),
     done: (answer) => {
       said = () => t("premiumPaid", { amount: show(answer.amount), name: answer.beneficiary });
