@@ -163,10 +163,11 @@ func (p *importProgress) end() {
 	}
 }
 
-// explainImport prints every bad field of a refused file, in Chinese and English, and returns the refusal.
+// explainImport prints every bad field of a refused file, in Chinese and English, and returns the refusal. That the daemon
+// runs is said by the error alone: nothing is broken.
 func explainImport(out io.Writer, err error) error {
 	var refused *settle.Error
-	if !errors.As(err, &refused) {
+	if errors.Is(err, daemon.ErrDaemonRuns) || !errors.As(err, &refused) {
 		return err
 	}
 	sentence := settle.SentenceOf(refused)

@@ -125,8 +125,10 @@ func TestImportCommandRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.run(s.brought); err == nil || !strings.Contains(err.Error(), "the daemon is running") || !strings.Contains(err.Error(), "POST /v1/bindings/import") {
-		t.Errorf("while the daemon holds the ledger: %v", err)
+	said, err := s.run(s.brought)
+	if err == nil || !strings.Contains(err.Error(), "the daemon is running") || !strings.Contains(err.Error(), "POST /v1/bindings/import") ||
+		strings.Contains(said, settle.Sentences[settle.StoreBroken].Message) {
+		t.Errorf("while the daemon holds the ledger: %v\n%s", err, said)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
