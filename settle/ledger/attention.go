@@ -55,7 +55,10 @@ func (t *tx) raiseAttention(report int64, state settle.ReportState, done bool, d
 	if err != nil || kind == "" {
 		return err
 	}
-	return t.openAttention(report, kind, detail, at)
+	if err := t.openAttention(report, kind, detail, at); err != nil || kind != AttentionRefused {
+		return err
+	}
+	return t.endsAgreed(at)
 }
 
 // openAttention puts an item about a report on the work list; one of its kind that is open takes the new detail.

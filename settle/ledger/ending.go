@@ -183,7 +183,10 @@ func (t *tx) keepEnded(b *settle.SnapshotBinding, at time.Time) error {
 		return err
 	}
 	if !b.Active {
-		return t.run("UPDATE binding_end SET told = 1 WHERE id = ?", id)
+		if err := t.run("UPDATE binding_end SET told = 1 WHERE id = ?", id); err != nil {
+			return err
+		}
+		return t.endsAgreed(at)
 	}
 	if b.BoundAt > boundAt {
 		return t.run("UPDATE binding_end SET revived = 1 WHERE id = ?", id)
@@ -213,10 +216,21 @@ func (a *applying) toldEnds() error {
 		}
 	}
 	if !a.snapshot.Full {
-		return nil
+		return a.endsAgreed(a.ledger.options.Clock())
 	}
-	return a.run(`UPDATE binding_end SET told = 1 WHERE revived = 0 AND EXISTS
+	err := a.run(`UPDATE binding_end SET told = 1 WHERE revived = 0 AND EXISTS
 		(SELECT 1 FROM binding b WHERE b.ref = binding_end.binding AND b.generation <> ? AND b.as_of <= ?)`, a.generation, a.centre)
+	if err != nil {
+		return err
+	}
+	return a.endsAgreed(a.ledger.options.Clock())
+}
+
+// endsAgreed closes the items about ends that the centre has refused and tells itself: another venue was first to report the
+// same death, and nothing is left for a person to do.
+func (t *tx) endsAgreed(at time.Time) error {
+	return t.run(`UPDATE attention SET closed = ?, closed_by = 'gongjid' WHERE closed IS NULL AND kind = ? AND report IN
+		(SELECT r.id FROM binding_end e JOIN report r ON r.request = e.request WHERE e.told = 1)`, millis(at), AttentionRefused)
 }
 
 // endedViews are the bindings of a person that have ended by themselves and were not made anew, the last first.

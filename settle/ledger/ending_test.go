@@ -216,3 +216,40 @@ func TestVerifyFindsATamperedEnd(t *testing.T) {
 		}
 	}
 }
+
+// Two venues hear of the same death, and the centre refuses whoever comes second: once its own word says that the binding is
+// over, nobody has to look into it, in whichever order the two arrive.
+func TestAnEndThatAnotherVenueReported(t *testing.T) {
+	died := func(s *settle.Snapshot) { s.People[1].Status = settle.StatusDeceased }
+	told := func(s *settle.Snapshot) { died(s); s.Bindings[0].Active = false }
+	named := func(s *settle.Snapshot) {
+		died(s)
+		s.Bindings, s.EndedBinds = s.Bindings[1:], []string{s.Bindings[0].ID}
+	}
+	open := func(h *house, want int) {
+		t.Helper()
+		if list, err := h.AttentionList(t.Context(), 5); err != nil || len(list) != want {
+			t.Errorf("attention %+v %v, want %d", list, err, want)
+		}
+	}
+	for name, over := range map[string]func(*settle.Snapshot){"inactive": told, "ended by name": named} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.apply(h.later("S-2", 1, died))
+			h.answer(settle.RequestRefused, "双方没有有效的共济绑定", nil)
+			open(h, 1) // the centre contradicts itself so far
+			h.apply(h.later("S-3", 2, died))
+			open(h, 1)
+			h.apply(h.later("S-4", 3, over))
+			open(h, 0)
+			h.wantVerified()
+		})
+		t.Run(name+" first", func(t *testing.T) {
+			h := newHouse(t)
+			h.apply(h.later("S-2", 1, died))
+			h.apply(h.later("S-3", 2, over))
+			h.answer(settle.RequestRefused, "双方没有有效的共济绑定", nil)
+			open(h, 0)
+		})
+	}
+}

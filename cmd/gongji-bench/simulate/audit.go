@@ -179,6 +179,9 @@ func (w *world) settleUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.model.close()
+	for _, v := range w.venues {
+		w.model.refused(v.code, v.waiting)
+	}
 	for _, tag := range w.refused {
 		w.model.must(len(w.model.standing(tag)) == 0, ruleRefused, "%s is booked", tag)
 	}
@@ -223,7 +226,9 @@ func (v *venue) finish() {
 		return
 	}
 	totals, err := d.ledger.OutboxTotals(ctx)
-	check(err == nil && totals.Unsent == 0 && totals.Refused == 0, ruleDrained, "%s: %+v, %v", v.code, totals, err)
+	check(err == nil && totals.Unsent == 0, ruleDrained, "%s: %+v, %v", v.code, totals, err)
+	v.waiting, err = d.waiting(ctx)
+	check(err == nil, ruleShownUp, "%s: %v", v.code, err)
 	_, err = d.feed.Pull(ctx)
 	check(err == nil, ruleDrained, "%s: pull: %v", v.code, err)
 	for day := settle.DateOf(begins); day <= settle.DateOf(time.Now()); day = day.AddDays(1) {
@@ -235,6 +240,17 @@ func (v *venue) finish() {
 	w.mu.Lock()
 	w.total.Records += verified.Records
 	w.mu.Unlock()
+}
+
+// waiting is how many refused reports, of whatever kind, wait for a person at the venue.
+func (d *daemon) waiting(ctx context.Context) (n int, err error) {
+	items, err := d.ledger.AttentionList(ctx, 1000)
+	for i := range items {
+		if items[i].Kind == ledger.AttentionRefused {
+			n++
+		}
+	}
+	return n, err
 }
 
 // reconcile asks for the day while it goes on, whatever the line makes of it.

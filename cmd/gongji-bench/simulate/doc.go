@@ -5,7 +5,8 @@
 // venues at once, one centre, and a line between every venue and the centre that is cut, slow, and loses, doubles and
 // delays what it carries. Venues are killed at any moment, between a journal entry and its message too, and are opened
 // again on what a kill would have left on disk; their clocks jump both ways. The centre is killed too, and opened again on its
-// journal, of which the last line may be torn; what it had not answered is never answered. Session, ledger (SQLite on disk), outbox,
+// journal, of which the last line may be torn; what it had not answered is never answered. Cards
+// are reported lost there, and people dead, while venues are cut off. Session, ledger (SQLite on disk), outbox,
 // feed, reconciliation and centre are the real ones. Only time, the card readers and the line are made up.
 //
 // # What must hold

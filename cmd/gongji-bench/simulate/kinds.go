@@ -9,10 +9,11 @@ import (
 // The kinds of life that a world can be without: a seed that was found before a kind existed replays without it.
 const (
 	KindRestarts = "centre-restarts" // the centre is killed and opened again on its journal
+	KindLists    = "lists"           // cards are reported lost and people deceased at the centre
 )
 
 // Kinds lists them.
-var Kinds = []string{KindRestarts}
+var Kinds = []string{KindRestarts, KindLists}
 
 // CheckKinds is an error that names what is no kind.
 func CheckKinds(names []string) error {

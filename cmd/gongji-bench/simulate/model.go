@@ -43,6 +43,7 @@ func (f figures) adds() bool { return f.fund+f.own+f.shared+f.cash == f.total }
 // sold is a sale that a till was told is settled, with what was given back since.
 type sold struct {
 	tag, venue string
+	patient    string
 	id         string // the settlement's
 	paid       figures
 	stages     []purse // who has paid what after the sale and after each return
@@ -85,6 +86,8 @@ type model struct {
 	opening  purse
 	sales    map[string]*sold   // by tag
 	near     map[string][]*sold // by venue and family
+	blocked  map[string]bool    // whose card is lost, or who is dead, as the centre was told
+	dead     map[string]bool    // of them
 	undoneAt map[string]time.Time
 	rows     []booked
 	of       map[string][]*booked // rows by tag
@@ -92,11 +95,14 @@ type model struct {
 	checked  map[string]int
 	findings []string
 
+	unbooked map[string]int // sales by venue that the centre refused since the card was lost or the patient dead
+
 	shortRisk, shortRace fen // that the centre booked less than the shop: at risk, and online by a race
 }
 
 func newModel(opening purse) *model {
-	return &model{opening: opening, sales: map[string]*sold{}, near: map[string][]*sold{}, undoneAt: map[string]time.Time{}, checked: map[string]int{}}
+	return &model{opening: opening, sales: map[string]*sold{}, near: map[string][]*sold{}, undoneAt: map[string]time.Time{},
+		blocked: map[string]bool{}, dead: map[string]bool{}, unbooked: map[string]int{}, checked: map[string]int{}}
 }
 
 func (m *model) wrong(format string, args ...any) {
@@ -132,6 +138,8 @@ const (
 	ruleVerified   = "the ledger verifies"
 	ruleAnswered   = "a till gets an answer it can act on"
 	ruleReopened   = "a centre opened again holds the book, the balances and the allowances it answered from"
+	ruleBarred     = "whom a venue knows as dead, or with a lost card, neither buys nor pays there"
+	ruleShownUp    = "a report is refused only of those whose card is lost or who are dead, and a person is told"
 	ruleRefused    = "a refused sale is nowhere"
 )
 
@@ -149,6 +157,40 @@ func (m *model) settled(s sold, pays purse) {
 		m.near[key] = append(m.near[key], &s)
 		break // all who pay for a sale are of one family
 	}
+}
+
+// heeds holds a new sale against what the venue had been told before it was asked for.
+func (m *model) heeds(venue, tag, patient string, known map[string]bar, pays purse) {
+	if len(m.blocked) == 0 {
+		return
+	}
+	m.must(known[patient] == 0, ruleBarred, "%s at %s: the patient is barred (%d)", tag, venue, known[patient])
+	for who := range pays {
+		m.must(known[who]&barredPerson == 0, ruleBarred, "%s at %s: %s is dead and pays", tag, venue, who)
+	}
+}
+
+// ofDead is what at most the accounts of people who have died since pay for a sale: nobody is promised that.
+func (m *model) ofDead(s *sold) (most fen) {
+	for who := range m.dead {
+		of := fen(0)
+		for _, stage := range s.stages {
+			of = max(of, stage[who])
+		}
+		most += of
+	}
+	return most
+}
+
+// refused holds how many reports of a venue wait for a person against the sales that the centre would not book.
+func (m *model) refused(venue string, waiting int) {
+	most := 0
+	for _, s := range m.sales {
+		if s.venue == venue && m.blocked[s.patient] {
+			most++
+		}
+	}
+	m.must(m.unbooked[venue] <= waiting && waiting <= most, ruleShownUp, "%s: %d wait, %d are not booked, %d could be refused", venue, waiting, m.unbooked[venue], most)
 }
 
 // kin is what the numbers of a family's members have in common.
@@ -190,7 +232,7 @@ func (m *model) adjust(s *sold, all []adjustment) {
 		s.adjusted++
 		m.must(a.before.adds() && a.after.adds() && a.before.total == a.after.total, ruleSums, "adjustment of %s from %+v to %+v", s.tag, a.before, a.after)
 		short := a.before.own + a.before.shared - a.after.own - a.after.shared
-		m.must(short <= 0 || s.returns == 0 || a.transit || s.wasShort, ruleKept, "%s was booked in full, and after a return %d short", s.tag, short)
+		m.must(short <= 0 || s.returns == 0 || a.transit || s.wasShort || m.ofDead(s) > 0, ruleKept, "%s was booked in full, and after a return %d short", s.tag, short)
 		s.wasShort = s.wasShort || short > 0
 		m.cameShort(s, short)
 		if a.transit {
@@ -223,7 +265,7 @@ func (m *model) covered() {
 		case s.replayed:
 			m.checked["(not compared: what was at risk is not known)"]++
 		default:
-			m.must(s.short <= s.atRisk, ruleCovered, "%s at %s is %d short, only %d was at risk", tag, s.venue, s.short, s.atRisk)
+			m.must(s.short <= s.atRisk+m.ofDead(s), ruleCovered, "%s at %s is %d short, only %d was at risk", tag, s.venue, s.short, s.atRisk)
 		}
 	}
 }
@@ -316,6 +358,10 @@ func (s *sold) was(pays purse) bool {
 
 // offers holds what a venue offers of an account against the truth. quiet: the centre has answered everything.
 func (m *model) offers(venue, who string, w word, got fen, quiet bool) {
+	if m.dead[who] { // nobody is offered anything of it: see heeds
+		m.checked["(not compared: the holder has died)"]++
+		return
+	}
 	t := m.truthOf(venue, who, w)
 	if !t.known {
 		m.checked["(not compared: the centre let others pay)"]++
@@ -364,6 +410,10 @@ func (m *model) close() {
 		want := 1
 		if s.kept.total == 0 {
 			want = 0
+		}
+		if want == 1 && len(rows) == 0 && m.blocked[s.patient] { // sold before the venue knew, reported after the centre did
+			m.unbooked[s.venue]++
+			continue
 		}
 		m.must(len(rows) == want, ruleOnce, "%s of %s is there %d times, not %d", tag, s.venue, len(rows), want)
 		for _, r := range rows {

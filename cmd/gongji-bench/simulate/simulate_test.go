@@ -78,11 +78,12 @@ func memory() string {
 }
 
 // before are the kinds that worlds did not have when the older of the seeds were found.
-var before = []string{KindRestarts}
+var before = []string{KindRestarts, KindLists}
 
 // TestSeedsThatFailed runs the seeds by which faults were found.
 func TestSeedsThatFailed(t *testing.T) {
-	daily, busy := small, small
+	daily, busy, lists := small, small, small
+	lists.Steps = 8
 	daily.Without, busy.Without = before, before
 	daily.Steps = 8
 	busy.Busy, busy.Families, busy.Steps = true, 6, 120
@@ -90,11 +91,12 @@ func TestSeedsThatFailed(t *testing.T) {
 		world Config
 		seeds []uint64
 	}{
-		"a later sale took the allowance of an earlier one":     {daily, []uint64{1123, 1268, 1308}},
-		"undoing a cancellation was paid out of an allowance":   {daily, []uint64{1025, 1060}},
-		"what was kept for a rebooking was granted once more":   {daily, []uint64{1029}},
-		"a delayed online sale took what is covered of another": {daily, []uint64{2106}},
-		"the same, at a busy shop":                              {busy, []uint64{1000019}},
+		"a later sale took the allowance of an earlier one":             {daily, []uint64{1123, 1268, 1308}},
+		"undoing a cancellation was paid out of an allowance":           {daily, []uint64{1025, 1060}},
+		"what was kept for a rebooking was granted once more":           {daily, []uint64{1029}},
+		"a delayed online sale took what is covered of another":         {daily, []uint64{2106}},
+		"a death that another venue reported first waited for a person": {lists, []uint64{41, 65}},
+		"the same, at a busy shop":                                      {busy, []uint64{1000019}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

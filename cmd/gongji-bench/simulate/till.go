@@ -154,6 +154,7 @@ func (t *till) line(tag string, i, units int) session.LineRequest {
 func (t *till) settle(p *purchase) bool {
 	var s settle.Settlement
 	var replayed bool
+	known := t.venue.bars()
 	d, err := t.ask("settles "+p.tag, func(ctx context.Context, c *session.Session) (err error) {
 		s, replayed, err = c.Settle(ctx, p.request)
 		return err
@@ -163,7 +164,7 @@ func (t *till) settle(p *purchase) bool {
 		return false
 	}
 	p.id = s.ID
-	t.venue.world.settled(t.venue, p.tag, d, &s, replayed)
+	t.venue.world.settled(t.venue, p.tag, p.who.psn, known, d, &s, replayed)
 	return true
 }
 
@@ -176,7 +177,8 @@ func (t *till) refused(p *purchase, err error) {
 	defer w.mu.Unlock()
 	code := settle.CodeOf(err)
 	w.total.Refused[string(code)]++
-	w.model.must(slices.Contains(refusals, code), ruleAnswered, "%s: %v", p.tag, err)
+	lost := code == settle.CardReportedLost && w.model.blocked[p.who.psn]
+	w.model.must(lost || slices.Contains(refusals, code), ruleAnswered, "%s: %v", p.tag, err)
 	w.refused = append(w.refused, p.tag)
 }
 
@@ -242,13 +244,15 @@ func (t *till) refund() {
 	})
 }
 
-// took notes the answer to a return. A return may be refused where the centre does not know the card yet.
+// took notes the answer to a return. A return may be refused where the venue does not know the card yet, or knows it as lost.
 func (t *till) took(p *purchase, err error) bool {
 	if err != nil {
 		w := t.venue.world
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.model.must(settle.CodeOf(err) == settle.PersonUnknown, ruleAnswered, "a return of %s: %v", p.tag, err)
+		code := settle.CodeOf(err)
+		lost := code == settle.CardReportedLost && w.model.blocked[p.who.psn]
+		w.model.must(lost || code == settle.PersonUnknown, ruleAnswered, "a return of %s: %v", p.tag, err)
 	}
 	return err == nil
 }

@@ -95,6 +95,7 @@ func (s *torn) StageSnapshot(ctx context.Context, centre time.Time, full, once b
 
 // Add stages a part.
 func (s *stage) Add(ctx context.Context, part settle.Snapshot) error {
+	s.whole.People = append(s.whole.People, part.People...)
 	s.whole.Accounts = append(s.whole.Accounts, part.Accounts...)
 	return s.SnapshotStage.Add(ctx, part)
 }
@@ -115,6 +116,7 @@ func (s *stage) Apply(ctx context.Context, id, cursor string, progress func(sett
 func (v *venue) hear(s *settle.Snapshot) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.heedList(s.People)
 	for i := range s.Accounts {
 		a := &s.Accounts[i]
 		at := s.CentreTime

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -43,6 +44,8 @@ type venue struct {
 	running *daemon
 	dealtTo map[string]int  // messages by content
 	heard   map[string]word // by person number
+	barred  map[string]bar  // by person number
+	waiting int             // reports that the centre refused, at the end
 	open    int             // tills that do not know what became of their request
 }
 
@@ -58,6 +61,13 @@ func (v *venue) dealt(content string) (dice, int) {
 	nth := v.dealtTo[content]
 	v.mu.Unlock()
 	return throw(v.world.seed, "wire", v.code, content, strconv.Itoa(nth)), nth
+}
+
+// bars are those whom the venue has been told to sell nothing on.
+func (v *venue) bars() map[string]bar {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.barred)
 }
 
 // jitter spreads waits by what the instant says.

@@ -40,6 +40,9 @@ const (
 	faultAhead      = "clock jumped ahead"
 	faultBack       = "clock jumped back"
 
+	faultCard = "card reported lost at the centre"
+	faultDied = "death reported at the centre"
+
 	faultCentre      = "centre killed"
 	faultCentreAfter = "centre killed between journal and answer"
 	faultCentreTorn  = "centre killed in the middle of a journal line"

@@ -133,6 +133,7 @@ func (w *world) live(t *testing.T) {
 	}
 	looking := make(chan struct{})
 	keepers.Go(func() { w.look(looking) })
+	keepers.Go(func() { w.tellCentre(looking) })
 	if w.has(KindRestarts) {
 		keepers.Go(func() { w.office.attend(looking) })
 	}
@@ -183,6 +184,7 @@ func (w *world) make() error {
 	for n := range w.Venues {
 		v := &venue{
 			world: w, code: fmt.Sprintf("P4301%07d", n+1), killed: make(chan string, 1), dealtTo: map[string]int{}, heard: map[string]word{},
+			barred: map[string]bar{},
 		}
 		v.dice, v.dir = throw(w.seed, "venue", v.code), filepath.Join(w.dir, v.code)
 		if err := copyDir(blank.dir, v.dir); err != nil {
@@ -321,7 +323,7 @@ func (w *world) undone(body []byte, at time.Time, doubtful bool) {
 }
 
 // settled and returned translate a till's answer for the model.
-func (w *world) settled(v *venue, tag string, d *daemon, s *settle.Settlement, replayed bool) {
+func (w *world) settled(v *venue, tag, psn string, known map[string]bar, d *daemon, s *settle.Settlement, replayed bool) {
 	var lines settle.Fen
 	for i := range s.Sale.Lines {
 		lines += s.Sale.Lines[i].Total
@@ -331,12 +333,13 @@ func (w *world) settled(v *venue, tag string, d *daemon, s *settle.Settlement, r
 	w.model.must(lines == s.Figures.Total, ruleSums, "%s: the lines are %s, the bill %s", tag, lines, s.Figures.Total)
 	v.note("is told of %s: offline %t, at risk %s, %v", tag, s.Offline, s.AtRisk, d.pays(s.Postings))
 	if w.model.sales[tag] == nil {
+		w.model.heeds(v.code, tag, psn, known, d.pays(s.Postings))
 		w.total.Settlements++
 		if s.Offline {
 			w.total.Offline++
 		}
 	}
-	w.model.settled(sold{tag: tag, venue: v.code, id: s.ID, paid: plain(s.Figures), offline: s.Offline, atRisk: fen(s.AtRisk), replayed: replayed}, d.pays(s.Postings))
+	w.model.settled(sold{tag: tag, patient: psn, venue: v.code, id: s.ID, paid: plain(s.Figures), offline: s.Offline, atRisk: fen(s.AtRisk), replayed: replayed}, d.pays(s.Postings))
 }
 
 func (w *world) returned(tag string, d *daemon, back *settle.Return) {
