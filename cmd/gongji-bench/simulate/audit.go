@@ -227,10 +227,10 @@ func (v *venue) finish() {
 	}
 	totals, err := d.ledger.OutboxTotals(ctx)
 	check(err == nil && totals.Unsent == 0, ruleDrained, "%s: %+v, %v", v.code, totals, err)
-	v.waiting, err = d.waiting(ctx)
-	check(err == nil, ruleShownUp, "%s: %v", v.code, err)
 	_, err = d.feed.Pull(ctx)
 	check(err == nil, ruleDrained, "%s: pull: %v", v.code, err)
+	v.waiting, err = d.waiting(ctx)
+	check(err == nil, ruleShownUp, "%s: %v", v.code, err)
 	for day := settle.DateOf(begins); day <= settle.DateOf(time.Now()); day = day.AddDays(1) {
 		report, err := d.runner.Day(ctx, day)
 		check(err == nil && report.Balanced(), ruleReconciled, "%s: %s: %d differences, %d unknown, %v", v.code, day, len(report.Differences), report.Unknown, err)
