@@ -141,9 +141,12 @@ func (p *Port) Read(ctx context.Context, b []byte, deadline time.Time) (int, err
 		if err := p.usable(ctx); err != nil {
 			return 0, err
 		}
-		if ready, err := p.lock.ready(ctx, deadline); err != nil {
+		if ready, err := p.lock.ready(ctx, deadline, p.usable); err != nil {
 			return 0, err
 		} else if !ready {
+			if err := p.usable(ctx); err != nil {
+				return 0, err // it was woken
+			}
 			p.early = 0
 			return 0, ErrTimeout
 		}

@@ -12,7 +12,8 @@ import (
 // ready waits on the second descriptor until the line has something to say or the deadline has passed. Nothing runs meanwhile,
 // where a read in steps of the driver wakes a thread ten times a second for every reader. A line that hung up is ready. Where
 // the descriptor cannot be waited on, the driver is asked at once.
-func (l lineLock) ready(ctx context.Context, deadline time.Time) (bool, error) {
+// usable is asked once a wake would be felt, so that none is missed.
+func (l lineLock) ready(ctx context.Context, deadline time.Time, usable func(context.Context) error) (bool, error) {
 	if l.file == nil {
 		return true, nil
 	}
@@ -23,6 +24,9 @@ func (l lineLock) ready(ctx context.Context, deadline time.Time) (bool, error) {
 	}
 	if now || err == nil && l.file.SetReadDeadline(deadline) != nil {
 		return true, nil
+	}
+	if err := usable(ctx); err != nil {
+		return false, err
 	}
 	defer context.AfterFunc(ctx, l.wake)()
 	if err == nil {

@@ -139,7 +139,7 @@ func TestExplanationIsOfTheStoredFacts(t *testing.T) {
 		Personal: [settle.BucketCount]settle.Fen{settle.OwnExpense: 500},
 	}))
 	want, err := h.Explain(t.Context(), sold.ID)
-	if err != nil || len(want) != 4 {
+	if err != nil || len(want) != 3 {
 		t.Fatalf("explained %+v, %v", want, err)
 	}
 	if e := want[1]; e.Account != h.id(h.daughter) || e.Taken != 2000 || e.Available != 5000 || e.Relation != "子女" || e.English == "" {

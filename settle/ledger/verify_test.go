@@ -60,7 +60,7 @@ func TestTamperingIsNamed(t *testing.T) {
 		"posting":             {"UPDATE posting SET amount = amount - 1 WHERE record = (SELECT record FROM settlement WHERE ref = '%s')", FoundChanged, "settlement %s"},
 		"payer":               {"UPDATE posting SET person = 5 WHERE record = (SELECT record FROM settlement WHERE ref = '%s')", FoundChanged, "settlement %s"},
 		"posting removed":     {"DELETE FROM posting WHERE record = (SELECT record FROM settlement WHERE ref = '%s')", FoundRemoved, "settlement %s"},
-		"posting inserted":    {"INSERT INTO posting SELECT NULL, record, report, settlement, premium, leg, person, patient, pot, day, amount, after, centre FROM posting WHERE record = (SELECT record FROM settlement WHERE ref = '%s')", FoundInserted, "settlement %s"},
+		"posting inserted":    {"INSERT INTO posting SELECT NULL, record, report, settlement, premium, leg, person, patient, pot, day, amount, after, centre, covered FROM posting WHERE record = (SELECT record FROM settlement WHERE ref = '%s')", FoundInserted, "settlement %s"},
 		"acknowledgement":     {"UPDATE posting SET centre = 5 WHERE record = (SELECT record FROM settlement WHERE ref = '%s')", FoundChanged, "settlement %s"},
 		"line":                {"UPDATE line SET total = total + 1 WHERE n = 1 AND settlement = (SELECT id FROM settlement WHERE ref = '%s')", FoundChanged, "settlement %s"},
 		"presence":            {"UPDATE presence SET seq = seq + 1 WHERE settlement = (SELECT id FROM settlement WHERE ref = '%s')", FoundChanged, "settlement %s"},
