@@ -8,7 +8,9 @@ import (
 )
 
 // ready leaves the waiting to the driver's own steps.
-func (lineLock) ready(context.Context, time.Time, func(context.Context) error) (bool, error) { return true, nil }
+func (lineLock) ready(context.Context, time.Time, func(context.Context) error) (bool, error) {
+	return true, nil
+}
 
 // wake has nobody to wake.
 func (lineLock) wake() {}
