@@ -99,11 +99,12 @@ const sentinel = `window.violations = []; document.addEventListener("securitypol
 // open shows the page of a till; the fragment is what follows # in the address.
 func open(t *testing.T, f *till, fragment string) *counter {
 	t.Helper()
-	return openAt(t, f.url(), fragment)
+	return openAt(t, f.url(), fragment, time.Now())
 }
 
-// openAt shows the page at an address.
-func openAt(t *testing.T, address, fragment string) *counter {
+// openAt shows the page at an address in a browser whose clock says now: a page and the daemon behind it are of one day, whatever
+// day the test is run on.
+func openAt(t *testing.T, address, fragment string, now time.Time) *counter {
 	t.Helper()
 	c := &counter{t: t}
 	ctx, cancel := chromedp.NewContext(startBrowser(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(c.listen))
@@ -117,7 +118,7 @@ func openAt(t *testing.T, address, fragment string) *counter {
 	if _, err := chromedp.Call(limited, log.Enable, struct{}{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(limited, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: sentinel}); err != nil {
+	if _, err := chromedp.Call(limited, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: sentinel + clockAt(now)}); err != nil {
 		t.Fatal(err)
 	}
 	c.do(chromedp.EmulateViewport(1366, 768))
@@ -126,6 +127,17 @@ func openAt(t *testing.T, address, fragment string) *counter {
 	}
 	c.do(chromedp.Navigate(address))
 	return c
+}
+
+// clockAt sets a page's clock, which goes on from there.
+func clockAt(now time.Time) string {
+	return fmt.Sprintf(`(() => {
+	const real = Date, ahead = %d - real.now(), told = () => real.now() + ahead;
+	globalThis.Date = class Date extends real {
+		constructor(...parts) { parts.length ? super(...parts) : super(told()); }
+		static now() { return told(); }
+	};
+})();`, now.UnixMilli())
 }
 
 // listen notes exceptions, errors of the console and what the browser itself complains of. That a request was refused or

@@ -138,7 +138,7 @@ func (r *counterRig) serve(options localapi.Options) {
 // open shows the page with a token, waits until it knows what the daemon can do, and goes to a page by the menu.
 func (r *counterRig) open(token, page string) *counter {
 	r.t.Helper()
-	c := openAt(r.t, r.server.URL()+Prefix, "token="+token)
+	c := openAt(r.t, r.server.URL()+Prefix, "token="+token, r.clock.Now())
 	c.sees("#chips", "正常")
 	waitFor(r.t, "the menu", func() bool { return c.count("#menu button") > 1 })
 	if page != "" {

@@ -15,7 +15,7 @@ import (
 // nothing of it stays when the card leaves (S-153, S-155).
 func TestSelfServicePage(t *testing.T) {
 	r := newCounter(t, rigOptions{})
-	c := openAt(t, r.server.URL()+Prefix+"self/", "token="+r.kiosk)
+	c := openAt(t, r.server.URL()+Prefix+"self/", "token="+r.kiosk, r.clock.Now())
 	c.sees("#main", "请插入您本人的社保卡", "拔卡后内容立即消失")
 	c.shot("60-self-empty")
 	r.reader.Insert(Patient.Card())
@@ -57,7 +57,7 @@ func TestSelfServicePage(t *testing.T) {
 // TestSelfServiceNeedsItsToken: without one it asks; a wrong one is told so.
 func TestSelfServiceNeedsItsToken(t *testing.T) {
 	r := newCounter(t, rigOptions{})
-	c := openAt(t, r.server.URL()+Prefix+"self/", "token=wrong")
+	c := openAt(t, r.server.URL()+Prefix+"self/", "token=wrong", r.clock.Now())
 	c.sees("#login", "令牌无效")
 	c.do(focus("#login input"))
 	c.press(r.kiosk + enter)

@@ -6,7 +6,7 @@ import { goodNumber, newId, operator } from "../bill.js";
 import { byId, h, put } from "../dom.js";
 import * as guide from "../guide.js";
 import { fen, parsePrice, show } from "../money.js";
-import { button, choose, empty, facts, field, named, tag, tick, told, values, view, when } from "../parts.js";
+import { button, choose, empty, facts, field, named, tag, tick, todayText, told, values, view, when } from "../parts.js";
 import * as slip from "../slip.js";
 import { present, reader, state } from "../store.js";
 import { sure } from "../sure.js";
@@ -49,8 +49,8 @@ export const premium = {
   draw,
 };
 
-// years that a contribution can be for: the next, which is collected in autumn, and this one for those who pay late.
-const years = () => [1, 0].map((d) => String(new Date().getFullYear() + d));
+// years that a contribution can be for: the next, which is collected in autumn, and this one for those who pay late. Beijing's year.
+const years = () => [1, 0].map((d) => String(Number(todayText().slice(0, 4)) + d));
 
 function draw() {
   const card = reader()?.state === "present" ? present() : null;
