@@ -115,6 +115,12 @@ var choices = map[string][]string{
 	"scope.shared.buckets":      scopeBuckets,
 }
 
+// neverEmpty are the lists without which nothing at all could be settled, with the sentence for who wrote the region.
+var neverEmpty = map[string]string{
+	"credential.kinds": "没有一种凭证能认定患者，一笔也结算不了；至少写明 card（社保卡）、evoucher（医保码）、id（身份证）之一。",
+	"venue.kinds":      "没有一类机构可以使用个人账户，一笔也结算不了；至少写明 hospital（医院）、clinic（诊所）、pharmacy（药店）之一。",
+}
+
 var (
 	openStatuses = []string{"normal", "paused", "ended"}
 	scopeBuckets = settle.BucketNames[:settle.OwnExpense]
@@ -323,7 +329,11 @@ func assignNumbers(target reflect.Value, key string, raw any) error {
 // may try a status or class that no region knows, to see that the planner copes.
 func checkItems(key string, raw any) error {
 	allowed := choices[key]
-	for _, text := range itemTexts(raw) {
+	items := itemTexts(raw)
+	if why := neverEmpty[key]; why != "" && len(items) == 0 {
+		return fmt.Errorf("must not be empty: %s", why)
+	}
+	for _, text := range items {
 		switch {
 		case isStatusKey(key) && settle.Status(text).Locked():
 			return fmt.Errorf("%q is locked by law: an account of this status never pays", text)

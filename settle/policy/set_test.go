@@ -323,6 +323,8 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		{"locked class", "share_from:", "scope.default.classes: {value: [drug_a, food], src: X1}\n  share_from:", `13: scope.default.classes: "food" is locked by law`},
 		{"locked status", "share_from:", "giver.status_ok: {value: [normal, deceased], src: X1}\n  share_from:", `13: giver.status_ok: "deceased" is locked by law`},
 		{"unknown item", "share_from:", "shared.med_groups: {value: [dental], src: X1}\n  share_from:", `13: shared.med_groups: "dental" is not one of`},
+		{"nothing identifies a patient", "share_from:", "credential.kinds: {value: [], src: X1}\n  share_from:", `13: credential.kinds: must not be empty: 没有一种凭证能认定患者`},
+		{"no venue may settle", "share_from:", "venue.kinds: {value: [], src: X1}\n  share_from:", `13: venue.kinds: must not be empty: 没有一类机构`},
 		{"bad form", "share_from:", "year.start: {value: \"13-01\", src: X1}\n  share_from:", `13: year.start: "13-01" does not have the form`},
 		{"bad span", "share_from:", "premium.windows: {value: [[2025-09-01]], src: X1}\n  share_from:", `13: premium.windows: must be a list of [from, to] dates`},
 		{"span ends before it begins", "share_from:", "premium.windows: {value: [[2025-12-20, 2025-09-01]], src: X1}\n  share_from:", `13: premium.windows: [2025-12-20, 2025-09-01] ends before it begins`},
