@@ -18,7 +18,7 @@ func crashCommand() *cobra.Command {
 		Use:   "crash",
 		Short: "kill -9 the real daemon under load, and look at what is left",
 		Long: `Several tills sell, refund and cancel at a gongjid process that gets kill -9 at random moments: under load, while it starts,
-while it stops, in a checkpoint. Each time another one is started, and every answer that a till was given is held against it,
+while it stops, in a checkpoint, in an import of accounts. Each time another one is started, and every answer that a till was given is held against it,
 against the files, and in the end against the centre's book. The first broken promise ends the run with exit code 1; the shop's
 directory is kept then.`,
 		Example: "  gongji-bench crash --kills 2000\n  gongji-bench crash --kills 100 --gongjid ./gongjid --dir /dev/shm/crash",
@@ -51,8 +51,8 @@ directory is kept then.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.Kills, "kills", 100, "how often to kill")
-	flags.IntVar(&o.PerLot, "per-shop", 60, "kills of one shop before it is drained and held against the centre")
-	flags.IntVar(&o.Tills, "tills", 3, "tills that sell at the same time")
+	flags.IntVar(&o.PerLot, "per-shop", 40, "kills of one shop before it is drained and held against the centre")
+	flags.IntVar(&o.Tills, "tills", 0, "tills that sell at the same time (default: as many as the kind of shop has)")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of the dice; the moments of a kill depend on the machine too")
 	flags.StringVar(&o.Binary, "gongjid", "", "binary to kill; empty: built from these sources")
 	flags.StringVar(&o.Dir, "dir", "", "where shops live (default: the system's temporary folder)")

@@ -8,7 +8,7 @@ import (
 	"gongji/cmd/gongji-bench/shop"
 )
 
-// TestKills is a short run of the rig: two shops, each killed, drained and held against its centre.
+// TestKills is a short run of the rig: a shop of each kind, killed, drained and held against its centre.
 func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and kills the real binary")
@@ -23,11 +23,11 @@ func TestKills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), Options{Binary: binary, Dir: dir, Kills: 10, PerLot: 5, Tally: tally, Seed: seed}); err != nil {
+	if err := Run(t.Context(), Options{Binary: binary, Dir: dir, Kills: 12, PerLot: 3, Tally: tally, Seed: seed}); err != nil {
 		t.Fatal(err) // the directory stays, to be looked at
 	}
 	tally.Print(t.Output())
-	if tally.All() < 10 || tally.Sales == 0 || tally.Verified == 0 || tally.Rows == 0 {
+	if tally.All() < 12 || len(tally.Shops) != len(kinds) || tally.Sales == 0 || tally.Verified == 0 || tally.Rows == 0 {
 		t.Errorf("the rig did not do its work: %+v", tally)
 	}
 	if err := os.RemoveAll(dir); err != nil {

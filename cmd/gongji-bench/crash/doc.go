@@ -9,10 +9,12 @@
 //	start       before it serves: opening, recovery, reading cards; the first one of a shop makes its database
 //	stop        on its way down after SIGTERM
 //	checkpoint  when the log is copied into the database file, found by watching that file
+//	import      while `gongjid import` replaces everybody's accounts, daemon down; the file is imported again then
 //
 // A till behaves as a till must: it makes an id, sends, and where no answer comes it asks what became of the sale or sends the
 // same again until one does. A shop lives for a number of kills, is drained and held against its centre, and gives way to a new
-// one, so that early states of a ledger are killed as often as late ones.
+// one, so that early states of a ledger are killed as often as late ones. Shops are of several kinds in turn: settling by the
+// ledger or by the centre while the patient waits, one report under way or many, on a line that holds or breaks.
 //
 // kill -9 leaves what was written to the system; only a power cut takes that. The ledger's own tests enumerate power cuts on
 // a disk of their own.

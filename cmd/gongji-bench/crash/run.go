@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ const (
 	Starting   Moment = "start"
 	Stopping   Moment = "stop"
 	Checkpoint Moment = "checkpoint"
+	Importing  Moment = "import"
 )
 
 // Options of a run. Binary, Dir, Kills and Tally are needed.
@@ -29,8 +31,8 @@ type Options struct {
 	Binary string
 	Dir    string
 	Kills  int
-	PerLot int // kills of one shop; 0: 60
-	Tills  int // 0: 3
+	PerLot int // kills of one shop; 0: 40
+	Tills  int // 0: as many as the kind of the shop has
 	Seed   uint64
 	Tally  *Tally
 	Report func() // called after each shop; nil: nobody asks
@@ -40,10 +42,7 @@ type Options struct {
 // stays. Directories of shops that were right are removed.
 func Run(ctx context.Context, o Options) error {
 	if o.PerLot == 0 {
-		o.PerLot = 60
-	}
-	if o.Tills == 0 {
-		o.Tills = 3
+		o.PerLot = 40
 	}
 	for n := 1; o.Tally.All() < o.Kills; n++ {
 		dir := filepath.Join(o.Dir, fmt.Sprintf("shop-%04d", n))
@@ -66,23 +65,33 @@ func Run(ctx context.Context, o Options) error {
 
 // run is one shop's life.
 type run struct {
-	o     Options
-	shop  *shop.Shop
-	tills []*till
-	dice  *rand.Rand
+	o      Options
+	kind   kind
+	shop   *shop.Shop
+	tills  []*till
+	dice   *rand.Rand
+	signed signer // of files that are imported
+	files  int    // made so far
 }
 
 func runShop(ctx context.Context, o Options, n int, dir string) (err error) {
-	s, err := shop.Open(shop.Options{Dir: dir, Binary: o.Binary, Tills: o.Tills})
+	k := kinds[(n-1)%len(kinds)]
+	signed, err := newSigner()
+	if err != nil {
+		return err
+	}
+	s, err := shop.Open(shop.Options{
+		Dir: dir, Binary: o.Binary, Tills: cmp.Or(o.Tills, k.tills), Authority: k.authority, Delay: k.delay, Extra: signed.trust(),
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	o.Tally.add(&o.Tally.Shops)
+	o.Tally.opened(k.name)
 	seed := o.Seed<<20 + uint64(n)
-	r := &run{o: o, shop: s, dice: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a test's dice
+	r := &run{o: o, kind: k, shop: s, signed: signed, dice: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a test's dice
 	for i := range s.Tills() {
-		r.tills = append(r.tills, newTill(s, n, i, seed, o.Tally))
+		r.tills = append(r.tills, newTill(s, n, i, seed, k.authority == "platform", o.Tally))
 	}
 	selling, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -108,25 +117,39 @@ func runShop(ctx context.Context, o Options, n int, dir string) (err error) {
 
 // once is one daemon's life, and what it leaves.
 func (r *run) once(ctx context.Context) error {
+	moment := r.choose()
+	sold := len(r.tills[0].deeds()) > 0
+	if moment == Importing {
+		if !sold {
+			return nil // nobody's accounts are there to be replaced
+		}
+		return errors.Join(r.bring(ctx), r.verify(ctx))
+	}
 	p, err := r.shop.Start()
 	if err != nil {
 		return err
 	}
 	defer p.Kill()
-	moment := r.choose()
 	if err := r.live(ctx, p, moment); err != nil {
 		return err
 	}
-	if p.Kill() {
+	if under := r.shop.UnderWay(); p.Kill() {
 		r.o.Tally.killed(moment)
+		r.o.Tally.more(&r.o.Tally.UnderWay, under)
 	} else {
 		r.o.Tally.add(&r.o.Tally.TooLate)
 	}
-	if sold := len(r.tills[0].deeds()) > 0; sold && (moment == Checkpoint || r.dice.IntN(4) == 0) {
+	if err := r.shop.SetCentre(true); err != nil {
+		return err
+	}
+	if sold && (moment == Checkpoint || r.dice.IntN(4) == 0) {
 		return r.verify(ctx)
 	}
 	return nil
 }
+
+// mostLoad is how long a daemon sells at most before something happens to it.
+const mostLoad = 500 * time.Millisecond
 
 // live lets a daemon go on until the moment to kill it.
 func (r *run) live(ctx context.Context, p *shop.Process, moment Moment) error {
@@ -142,7 +165,14 @@ func (r *run) live(ctx context.Context, p *shop.Process, moment Moment) error {
 	if err := r.holdAnswers(ctx); err != nil {
 		return err
 	}
-	if r.wait(ctx, p, 700*time.Millisecond); moment == Load {
+	if r.wait(ctx, p, mostLoad); r.kind.cuts && r.dice.IntN(3) == 0 {
+		if err := r.shop.SetCentre(false); err != nil { // it is back when the daemon is dead
+			return err
+		}
+		r.o.Tally.add(&r.o.Tally.Cuts)
+		r.wait(ctx, p, mostLoad)
+	}
+	if moment == Load {
 		return nil
 	}
 	before := r.databaseStamp()
@@ -176,14 +206,16 @@ func (r *run) wait(ctx context.Context, p *shop.Process, most time.Duration) {
 
 func (r *run) choose() Moment {
 	switch n := r.dice.IntN(100); {
-	case n < 45:
+	case n < 42:
 		return Load
-	case n < 75:
+	case n < 70:
 		return Starting
-	case n < 88:
+	case n < 82:
 		return Stopping
+	case n < 92:
+		return Checkpoint
 	}
-	return Checkpoint
+	return Importing
 }
 
 // databaseStamp changes when the database file is written, which only a checkpoint does.

@@ -14,8 +14,12 @@ type Tally struct {
 	mu       sync.Mutex
 	Kills    map[Moment]int // by when
 	TooLate  int            // daemons that had ended before the kill
-	Shops    int
-	Sales    int // acknowledged, each once
+	Shops    map[string]int // by kind
+	Cuts     int            // of the line to the centre before a kill
+	Imports  int            // files of accounts, each imported anew after a kill
+	UnderWay int            // messages that the centre had not answered when the daemon was killed
+	Inline   int            // of the sales, those that the centre settled while the patient waited
+	Sales    int            // acknowledged, each once
 	Returns  int
 	Repeats  int // acknowledged sales and returns that were sent again
 	Lost     int // requests without an answer
@@ -30,7 +34,7 @@ type Tally struct {
 
 // NewTally is an empty one.
 func NewTally() *Tally {
-	return &Tally{Kills: map[Moment]int{}, Refusals: map[string]int{}, Began: time.Now()}
+	return &Tally{Kills: map[Moment]int{}, Shops: map[string]int{}, Refusals: map[string]int{}, Began: time.Now()}
 }
 
 func (t *Tally) add(n *int) { t.more(n, 1) }
@@ -53,6 +57,12 @@ func (t *Tally) killed(m Moment) {
 	t.Kills[m]++
 }
 
+func (t *Tally) opened(kind string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.Shops[kind]++
+}
+
 // All is how often a daemon was killed.
 func (t *Tally) All() (n int) {
 	t.mu.Lock()
@@ -72,8 +82,8 @@ func (t *Tally) Print(w io.Writer) {
 	for _, m := range slices.Sorted(maps.Keys(t.Kills)) {
 		fmt.Fprintf(w, " %s %d", m, t.Kills[m])
 	}
-	fmt.Fprintf(w, "; %d came too late\n%d shops: %d sales, %d returns and %d repetitions acknowledged; %d answers lost, %d of them asked about\n",
-		t.TooLate, t.Shops, t.Sales, t.Returns, t.Repeats, t.Lost, t.Asked)
+	fmt.Fprintf(w, "; %d came too late; %d cuts of the line, %d files imported\n%d messages under way at those kills; shops: %v\n%d sales (%d of them settled by the centre in line), %d returns and %d repetitions acknowledged; %d answers lost, %d of them asked about\n",
+		t.TooLate, t.Cuts, t.Imports, t.UnderWay, t.Shops, t.Sales, t.Inline, t.Returns, t.Repeats, t.Lost, t.Asked)
 	fmt.Fprintf(w, "%d answers read back from a later daemon, %d verifications over %d records, %d rows of the centre held against the tills\n",
 		t.Held, t.Verified, t.Records, t.Rows)
 	fmt.Fprintf(w, "refusals that passed: %v\n", t.Refusals)

@@ -21,6 +21,7 @@ import (
 // any.
 type till struct {
 	shop  *shop.Shop
+	asks  bool // the centre settles, where it can be reached
 	index int
 	shopN int
 	dice  *rand.Rand
@@ -41,9 +42,9 @@ type deed struct {
 	back     *localapi.ReturnAnswer // of either
 }
 
-func newTill(s *shop.Shop, shopN, index int, seed uint64, tally *Tally) *till {
+func newTill(s *shop.Shop, shopN, index int, seed uint64, asks bool, tally *Tally) *till {
 	return &till{
-		shop: s, shopN: shopN, index: index, tally: tally, Client: s.Client(index),
+		shop: s, asks: asks, shopN: shopN, index: index, tally: tally, Client: s.Client(index),
 		dice: rand.New(rand.NewPCG(seed, uint64(index))), //nolint:gosec // a test's dice
 	}
 }
@@ -67,9 +68,17 @@ func (t *till) work(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", shop.Till(t.index), err)
 		}
+		select {
+		case <-time.After(time.Duration(t.dice.Int64N(int64(mostBreath)))):
+		case <-ctx.Done():
+		}
 	}
 	return nil
 }
+
+// mostBreath is how long a till stands idle at most between two requests. What a sale costs is measured elsewhere; here a
+// machine should spend its time on dying.
+const mostBreath = 40 * time.Millisecond
 
 func (t *till) sell() error {
 	t.next++
@@ -93,6 +102,9 @@ func (t *till) sell() error {
 		return fmt.Errorf("sale %s was %s when it was asked about, and %s when it was sent again", sale.SaleID, found, answer.SettlementID)
 	}
 	t.tally.add(&t.tally.Sales)
+	if t.asks && !answer.Offline {
+		t.tally.add(&t.tally.Inline)
+	}
 	t.mu.Lock()
 	t.done = append(t.done, &deed{sale: sale, answer: answer})
 	t.mu.Unlock()

@@ -29,11 +29,15 @@ var ErrEnded = errors.New("the daemon ended")
 
 // Start runs the daemon and does not wait for anything; extra arguments go to `gongjid run`. Its log is appended to LogFile.
 func (s *Shop) Start(extra ...string) (*Process, error) {
+	return s.Command(append([]string{"run", "--config", s.Config()}, extra...)...)
+}
+
+// Command is Start for another command of the binary, with all of its arguments.
+func (s *Shop) Command(args ...string) (*Process, error) {
 	log, err := os.OpenFile(s.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"run", "--config", s.Config()}, extra...)
 	p := &Process{shop: s, cmd: exec.Command(s.o.Binary, args...), started: time.Now(), ended: make(chan struct{}), log: log}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
@@ -88,6 +92,19 @@ func (p *Process) Kill() (killed bool) {
 	<-p.ended
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// Wait waits until the process has ended by itself; the error says how it failed, or that ctx ended first.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if p.err != nil {
+		return fmt.Errorf("%w\n%s", p.err, p.shop.LogTail())
+	}
+	return nil
 }
 
 // Term asks the daemon to end and does not wait.

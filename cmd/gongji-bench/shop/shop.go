@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"gongji/cardreader/virtual"
@@ -32,6 +35,8 @@ type Options struct {
 	Delay  time.Duration // how long the centre takes for every message
 	Socket bool          // the API is on Socket() too
 	Pace   int           // baud rate at which the readers' lines carry bytes; 0: as fast as they go
+	// Authority is upstream.authority, cached where it is empty; a patient of platform waits for the centre half a second.
+	Authority string
 }
 
 // Shop is one counter. Its methods are for one goroutine, except Client and Centre, which are for any.
@@ -40,7 +45,8 @@ type Shop struct {
 	People  []Person
 	Centre  *centre.Centre
 	server  *http.Server
-	address string // of the centre
+	asked   atomic.Int64 // messages that the centre is answering
+	address string       // of the centre
 	readers []*virtual.Reader
 	api     string // host:port
 	metrics string
@@ -181,9 +187,9 @@ func (s *Shop) yaml() string {
 region: "430100"
 venue: {code: P43010000001, name: 示例大药房, kind: pharmacy, area: "430100", agreement_until: 2099-12-31}
 listen: {api: %q, metrics: %q, unix: %q}
-upstream: {url: "http://%s/fsi/api/rsfComIfsService/callService", timeout: 5s, proof_after: 1s, extensions: [feed, expected_split, trace], feed: {interval: 5s}}
+upstream: {url: "http://%s/fsi/api/rsfComIfsService/callService", authority: %s, inline_timeout: 500ms, timeout: 5s, proof_after: 1s, extensions: [feed, expected_split, trace], feed: {interval: 5s}}
 offline: {max_age: 24h, max_sale: "99999.00", max_person_total: "9999999.00", max_total: "9999999.00", max_count: 1000000}
-`, s.Data(), s.api, s.metrics, socket, s.address)
+`, s.Data(), s.api, s.metrics, socket, s.address, cmp.Or(s.o.Authority, "cached"))
 	text += "readers:\n"
 	for i := range s.readers {
 		terminal := fmt.Sprintf(", terminal: %s", Till(i))
@@ -233,11 +239,41 @@ func (s *Shop) SetCentre(up bool) error {
 		return fmt.Errorf("the shop's centre: %w", err)
 	}
 	s.address = listener.Addr().String()
-	server := &http.Server{Handler: slow(s.Centre.Handler(), s.o.Delay), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: s.counted(slow(s.Centre.Handler(), s.o.Delay)), ReadHeaderTimeout: 5 * time.Second}
 	s.server = server
 	go server.Serve(listener) //nolint:errcheck // ends with ErrServerClosed when the port is closed
 	return nil
 }
+
+// TopUp puts money into everybody's account at the centre, and answers what the centre knows then, as a file of it would say.
+// No daemon may run. It returns after the last message of a daemon that was killed.
+func (s *Shop) TopUp(ctx context.Context, amount settle.Fen) (settle.Snapshot, error) {
+	if s.server != nil {
+		if err := s.server.Shutdown(ctx); err != nil {
+			return settle.Snapshot{}, fmt.Errorf("the shop's centre: %w", err)
+		}
+		s.server = nil
+	}
+	balances := s.Centre.Balances()
+	now := slices.Clone(s.People)
+	for i := range now {
+		s.People[i].Balance += amount
+		now[i].Balance = balances[now[i].PsnNo] + amount
+	}
+	file := snapshot(now, time.Now())
+	return file, errors.Join(s.Centre.Seed(file), s.SetCentre(true))
+}
+
+func (s *Shop) counted(answers http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.asked.Add(1)
+		defer s.asked.Add(-1)
+		answers.ServeHTTP(w, r)
+	})
+}
+
+// UnderWay is how many messages the centre has got and not answered yet.
+func (s *Shop) UnderWay() int { return int(s.asked.Load()) }
 
 // slow answers each message after a delay, as a centre at the end of a long line does.
 func slow(answers http.Handler, delay time.Duration) http.Handler {
