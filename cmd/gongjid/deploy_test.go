@@ -215,6 +215,34 @@ func TestRulesAreUnderstoodByPrometheus(t *testing.T) {
 	check("check", "rules", "--lint=none", file)
 }
 
+// TestEveryAlertFiresInACase: a rule that no case makes fire may be one that cannot.
+func TestEveryAlertFiresInACase(t *testing.T) {
+	for _, file := range ruleFiles {
+		var cases struct {
+			Tests []struct {
+				Alerts []struct {
+					Name string           `yaml:"alertname"`
+					Want []map[string]any `yaml:"exp_alerts"`
+				} `yaml:"alert_rule_test"`
+			} `yaml:"tests"`
+		}
+		if err := yaml.Unmarshal(deployFile(t, strings.TrimSuffix(file, ".yml")+"_test.yml"), &cases); err != nil {
+			t.Fatal(err)
+		}
+		fires := map[string]bool{}
+		for _, c := range cases.Tests {
+			for _, alert := range c.Alerts {
+				fires[alert.Name] = fires[alert.Name] || len(alert.Want) > 0
+			}
+		}
+		for name := range alerts(t, file) {
+			if !fires[name] {
+				t.Errorf("%s: no case makes %s fire", file, name)
+			}
+		}
+	}
+}
+
 // logCall finds the sentences that the program logs.
 var logCall = regexp.MustCompile(`\.(?:Info|Warn|Error)\("([^"]+)"`)
 
