@@ -16,6 +16,7 @@ var contractMetrics = []string{
 	"upstream_last_success_timestamp_seconds ", "offline_mode ", "attention_items{", "at_risk_yuan ", "reconcile_differences ", "api_rejected_requests_total{",
 	"commit_batch_size_bucket{", "chain_verified_timestamp_seconds ", "clock_jump_total ", "build_info{",
 	`warning{code="READER_DOWN",severity="warning"} 0`, "ready 1", "disk_free_bytes ",
+	"allowance_unspent_yuan ", `upstream_request_duration_seconds_count{infno="2102"}`, "commit_duration_seconds_count",
 }
 
 func scrape(t *testing.T, s *sandbox) string {

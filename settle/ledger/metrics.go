@@ -184,12 +184,14 @@ type standing struct{ ledger *Ledger }
 
 var (
 	atRiskDesc    = prometheus.NewDesc("gongji_at_risk_yuan", "Account money settled offline beyond allowances and not yet booked by the centre.", nil, nil)
+	allowanceDesc = prometheus.NewDesc("gongji_allowance_unspent_yuan", "Account money that the centre guarantees this venue offline and that is not spent yet.", nil, nil)
 	attentionDesc = prometheus.NewDesc("gongji_attention_items", "Items that wait for a person's decision.", []string{"kind"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (s *standing) Describe(ch chan<- *prometheus.Desc) {
 	ch <- atRiskDesc
+	ch <- allowanceDesc
 	ch <- attentionDesc
 }
 
@@ -197,12 +199,12 @@ func (s *standing) Describe(ch chan<- *prometheus.Desc) {
 func (s *standing) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	var risk settle.Fen
+	var risk, guaranteed settle.Fen
 	open := map[AttentionKind]int{}
 	err := s.ledger.read(ctx, func(t *tx) error {
 		var riskErr error
 		risk, riskErr = t.atRisk()
-		return errors.Join(riskErr, t.each("SELECT kind, COUNT(*) FROM attention WHERE closed IS NULL GROUP BY kind", nil,
+		return errors.Join(riskErr, t.allowancesLeft(&guaranteed), t.each("SELECT kind, COUNT(*) FROM attention WHERE closed IS NULL GROUP BY kind", nil,
 			func(scan func(dest ...any) error) error {
 				var kind AttentionKind
 				var n int
@@ -213,10 +215,12 @@ func (s *standing) Collect(ch chan<- prometheus.Metric) {
 	})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(atRiskDesc, err)
+		ch <- prometheus.NewInvalidMetric(allowanceDesc, err)
 		ch <- prometheus.NewInvalidMetric(attentionDesc, err)
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(atRiskDesc, prometheus.GaugeValue, float64(risk)/100)
+	ch <- prometheus.MustNewConstMetric(allowanceDesc, prometheus.GaugeValue, float64(guaranteed)/100)
 	for _, kind := range AttentionKinds {
 		ch <- prometheus.MustNewConstMetric(attentionDesc, prometheus.GaugeValue, float64(open[kind]), string(kind))
 	}

@@ -14,6 +14,11 @@ import (
 
 func TestMetrics(t *testing.T) {
 	h := newHouse(t)
+	allowed := h.next("S-allowed", h.clock.now())
+	allowed.Accounts = []settle.SnapshotAccount{h.spouse.account(5000), h.stranger.account(5000)}
+	allowed.Accounts[0].Allowance, allowed.Accounts[0].AllowanceUntil = 4250, noon.Add(time.Hour)
+	allowed.Accounts[1].Allowance, allowed.Accounts[1].AllowanceUntil = 900, noon.Add(-time.Second) // over
+	h.apply(allowed)
 	registry := h.options.Registerer.(*prometheus.Registry)
 	samples, err := testutil.GatherAndCount(registry, "gongji_settlements_total")
 	if err != nil || samples < len(refusals)+15 {
@@ -36,6 +41,9 @@ func TestMetrics(t *testing.T) {
 		MsgID: h.send(report.ID, "2102"), State: settle.DispatchRefused, Report: report.ID, ReportState: settle.ReportRefused, Done: true,
 	})
 	want := `
+# HELP gongji_allowance_unspent_yuan Account money that the centre guarantees this venue offline and that is not spent yet.
+# TYPE gongji_allowance_unspent_yuan gauge
+gongji_allowance_unspent_yuan 42.5
 # HELP gongji_at_risk_yuan Account money settled offline beyond allowances and not yet booked by the centre.
 # TYPE gongji_at_risk_yuan gauge
 gongji_at_risk_yuan 15
@@ -64,8 +72,8 @@ gongji_settled_yuan_total{source="fund"} 0
 gongji_settled_yuan_total{source="own"} 10
 gongji_settled_yuan_total{source="shared"} 5
 `
-	want = strings.Replace(want, "1.76978394e+09", formatGauge(noon.Add(-time.Minute)), 1)
-	err = testutil.GatherAndCompare(registry, strings.NewReader(want), "gongji_at_risk_yuan", "gongji_attention_items",
+	want = strings.Replace(want, "1.76978394e+09", formatGauge(noon), 1)
+	err = testutil.GatherAndCompare(registry, strings.NewReader(want), "gongji_allowance_unspent_yuan", "gongji_at_risk_yuan", "gongji_attention_items",
 		"gongji_chain_verified_timestamp_seconds", "gongji_clock_correction_total",
 		"gongji_ledger_snapshot_timestamp_seconds", "gongji_settled_yuan_total")
 	if err != nil {

@@ -77,6 +77,6 @@ func (t *tx) atRisk() (risk settle.Fen, err error) {
 func (t *tx) allowancesLeft(left *settle.Fen) error {
 	return t.get(`SELECT COALESCE(SUM(MAX(0, a.allowance - (SELECT COALESCE(SUM(p.amount), 0) FROM posting p
 			WHERE p.person = a.person AND p.centre > a.contains AND p.amount > 0 AND p.pot NOT IN (?, ?)))), 0)
-		FROM account a WHERE a.allowance > 0 AND a.allowance_until > MAX(a.returned, ?)`,
+		FROM account a WHERE a.allowance > 0 AND a.allowance_until > a.returned AND a.allowance_until > ?`,
 		[]any{string(settle.PotQuota), string(settle.PotAgency), millis(t.ledger.clock.now())}, left)
 }

@@ -338,9 +338,10 @@ func (c *Client) sendFor(ctx context.Context, message Prepared, decode func([]by
 	within, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	c.line.begin()
+	begun := time.Now()
 	outcome := c.exchange(within, message, decode)
 	c.line.end()
-	c.metrics.count(message.Infno, outcome)
+	c.metrics.count(message.Infno, outcome, time.Since(begun))
 	// Giving up ourselves says nothing about the line.
 	if outcome.Result == Answered || !errors.Is(ctx.Err(), context.Canceled) {
 		if c.line.contact(outcome.Result == Answered) {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -394,6 +395,24 @@ func TestMetrics(t *testing.T) {
 		if got := testutil.ToFloat64(client.metrics.requests.WithLabelValues(InfnoDelta, result)); got != want {
 			t.Errorf("%s: %v", result, got)
 		}
+	}
+	if n := testutil.CollectAndCount(client.metrics.took); n != len(Infnos) {
+		t.Errorf("%d histograms", n)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	timed := map[string]uint64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if h := m.GetHistogram(); h.GetSampleCount() > 0 {
+				timed[m.GetLabel()[0].GetValue()] = h.GetSampleCount()
+			}
+		}
+	}
+	if !reflect.DeepEqual(timed, map[string]uint64{InfnoDelta: 3}) {
+		t.Errorf("timed %v", timed)
 	}
 	if got := testutil.ToFloat64(client.metrics.last); got != float64(testNow.UnixMilli())/1000 {
 		t.Errorf("last success %v", got)

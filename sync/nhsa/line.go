@@ -96,6 +96,7 @@ var Infnos = []string{
 
 type metrics struct {
 	requests *prometheus.CounterVec
+	took     *prometheus.HistogramVec
 	last     prometheus.Gauge
 }
 
@@ -105,6 +106,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "gongji_upstream_requests_total",
 			Help: "Messages to the centre by transaction number and result.",
 		}, []string{"infno", "result"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gongji_upstream_request_duration_seconds",
+			Help: "Time from sending a message to the centre to its outcome, by transaction number; what never left is not counted.",
+			// The line is called silent after three seconds, and the message is given up after thirty unless configured otherwise.
+			Buckets: []float64{.02, .1, .3, 1, 3, 10, 30},
+		}, []string{"infno"}),
 		last: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "gongji_upstream_last_success_timestamp_seconds",
 			Help: "When the centre last answered; 0 before the first answer.",
@@ -114,14 +121,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		for _, result := range []string{"accepted", "refused", "unsent", "unknown"} {
 			m.requests.WithLabelValues(infno, result)
 		}
+		m.took.WithLabelValues(infno)
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.last)
+		reg.MustRegister(m.requests, m.took, m.last)
 	}
 	return m
 }
 
-func (m *metrics) count(infno string, o Outcome) {
+func (m *metrics) count(infno string, o Outcome, took time.Duration) {
 	result := "unknown"
 	switch {
 	case o.Done():
@@ -132,6 +140,9 @@ func (m *metrics) count(infno string, o Outcome) {
 		result = "unsent"
 	}
 	m.requests.WithLabelValues(infno, result).Inc()
+	if o.Result != NotSent {
+		m.took.WithLabelValues(infno).Observe(took.Seconds())
+	}
 }
 
 func (m *metrics) success(at time.Time) { m.last.Set(float64(at.UnixMilli()) / 1000) }
