@@ -101,13 +101,20 @@ func testOptions(dir string, clock *testClock, rules *settle.Rules) Options {
 // openHouse opens an empty ledger.
 func openHouse(t testing.TB) *house {
 	t.Helper()
+	h := openHouseIn(t, t.TempDir())
+	t.Cleanup(func() { _ = h.Close() })
+	return h
+}
+
+// openHouseIn opens a ledger in a directory; whoever asks for it closes it.
+func openHouseIn(t testing.TB, dir string) *house {
+	t.Helper()
 	h := &house{
 		t: t, clock: &testClock{at: noon}, rules: anyCode(settle.DefaultRules()),
 		patient: invent(1), daughter: invent(2), spouse: invent(3), child: invent(4), stranger: invent(5),
 	}
-	h.options = testOptions(t.TempDir(), h.clock, h.rules)
+	h.options = testOptions(dir, h.clock, h.rules)
 	h.open()
-	t.Cleanup(func() { _ = h.Close() })
 	return h
 }
 

@@ -60,7 +60,7 @@ type batch struct {
 
 // writer owns the write connection. Requests queue; each batch is one BEGIN IMMEDIATE transaction, one COMMIT with its
 // fsync, and only then the answers. A lone request does not wait for company: the batch is whatever is in the queue when
-// the writer is free, so batches grow by themselves under load.
+// the writer is free, and who comes while it is under way; see company.
 //
 // Whoever is refused has as a rule written nothing yet, for everything is decided before anything is written. So a batch runs
 // without savepoints, for which SQLite would copy every page that a request touches. Where a request does fail in the middle
@@ -78,13 +78,15 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while sending, for writing while closing
 	closed bool
 
-	ends                // committed
-	clockAt   time.Time // high-water mark on disk
-	sinceSave atomic.Int64
-	commits   atomic.Int64 // COMMITs made, for tests of the grouping
-	pace      pace
-	fault     atomic.Pointer[writeFault]
-	wake      chan struct{}
+	ends                  // committed
+	clockAt     time.Time // high-water mark on disk
+	sinceSave   atomic.Int64
+	commits     atomic.Int64 // COMMITs made, for tests of the grouping
+	pace        pace
+	crowd       int // who was at the counter during the last transaction: those it answered and those who came meanwhile
+	fault       atomic.Pointer[writeFault]
+	wake        chan struct{}
+	beforeFsync func() // of tests: a commit begins
 }
 
 func newWriter(l *Ledger, c *conn) *writer {
@@ -204,6 +206,7 @@ func (w *writer) loop() {
 	defer close(w.ended)
 	requests := make([]*request, 0, batchLimit)
 	for {
+		alone := false
 		requests = w.fill(requests[:0])
 		if len(requests) == 0 {
 			first, slice, more := w.next()
@@ -213,13 +216,13 @@ func (w *writer) loop() {
 			if first == nil {
 				continue
 			}
-			requests = append(requests, first)
+			requests, alone = append(requests, first), slice
 			if !slice {
 				requests = w.fill(requests)
 			}
 		}
-		w.do(requests)
-		clear(requests)
+		w.do(requests, alone)
+		clear(requests[:cap(requests)])
 	}
 }
 
@@ -257,8 +260,8 @@ func (l *Ledger) writeSlice(ctx context.Context, run func(*tx) error) error {
 	}
 }
 
-// do runs one batch and answers it.
-func (w *writer) do(requests []*request) {
+// do runs one batch and answers it. alone: nobody else comes into its transaction.
+func (w *writer) do(requests []*request, alone bool) {
 	live := requests[:0]
 	for _, r := range requests {
 		if r.state.Load() == taken || r.state.CompareAndSwap(waiting, taken) {
@@ -268,7 +271,7 @@ func (w *writer) do(requests []*request) {
 	if len(live) == 0 {
 		return
 	}
-	l := &load{live: live, results: make([]error, len(live))}
+	l := &load{live: live, results: make([]error, len(live)), alone: alone, began: time.Now()}
 	b := w.begin()
 	if err := w.transact(b, l); err != nil {
 		w.abandon()
@@ -288,6 +291,7 @@ func (w *writer) do(requests []*request) {
 	for _, after := range b.after {
 		after()
 	}
+	w.crowd = l.atCounter() + len(w.queue)
 	for i, r := range l.live {
 		r.done <- l.results[i]
 	}
@@ -336,7 +340,7 @@ func (w *writer) attempt(b *batch, l *load, apart bool) error {
 		run = w.runApart
 	}
 	done := 0
-	for i := 0; i < len(l.live); i++ {
+	for i := 0; i < len(l.live) || w.company(l); i++ {
 		w.yield(l, i)
 		err := run(t, l.live[i])
 		if w.rolledBack() {
@@ -362,6 +366,9 @@ func (w *writer) commit(t *tx, done int) error {
 		return err
 	}
 	end := w.pace.begin()
+	if w.beforeFsync != nil {
+		w.beforeFsync()
+	}
 	err := t.run("COMMIT")
 	w.ledger.metrics.commitDuration.Observe(end().Seconds())
 	if err != nil {

@@ -1,6 +1,9 @@
 package ledger
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What the outbox writes can wait a moment; a patient at a till cannot. So the outbox has a queue of its own: it is looked
 // at when nobody else waits, and a batch of it makes way for a till that comes while it is under way. The till's request
@@ -15,6 +18,8 @@ func (l *Ledger) writeLate(ctx context.Context, run func(*tx) error) error {
 type load struct {
 	live    []*request
 	results []error
+	alone   bool // nobody else comes into its transaction
+	began   time.Time
 }
 
 // yield lets who came to the counter go before the late requests from the i-th on, which wait for the next transaction.
