@@ -108,7 +108,7 @@ func (list *goals) lines(lines []Line) {
 	}
 }
 
-func each(turns []turnOf, value func(i int, t *turnOf) float64) []float64 {
+func each[T any](turns []T, value func(i int, t *T) float64) []float64 {
 	values := make([]float64, len(turns))
 	for i := range turns {
 		values[i] = value(i, &turns[i])

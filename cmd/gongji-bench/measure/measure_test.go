@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"gongji/cmd/gongji-bench/shop"
 	"gongji/daemon/session"
 )
 
@@ -117,5 +120,36 @@ func TestFloorsOfThisMachine(t *testing.T) {
 		if floor.P50 <= 0 || floor.P99 < floor.P50 {
 			t.Errorf("%s: %+v", name, floor)
 		}
+	}
+}
+
+// TestDrainTakesABacklogThrough: a small backlog of a real ledger is booked by the centre's own process to the last report, and the
+// figures of both processes and of the till are there.
+func TestDrainTakesABacklogThrough(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the real binaries")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("virtual readers over pseudo-terminals and /proc are Linux's")
+	}
+	dir := t.TempDir()
+	d := &Drain{Dir: dir, Out: io.Discard, Rounds: 1, Reports: 60, People: 20, Pace: 20 * time.Millisecond, Alone: 200 * time.Millisecond}
+	for name, binary := range map[string]*string{"gongjid": &d.Binary, "gongji-centre": &d.CentreBinary} {
+		var err error
+		if *binary, err = shop.BuildCommand(t.Context(), dir, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := d.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := r.Rounds[0]
+	if one.Reports != 60 || one.Unknown != 0 || one.Rate <= 0 || one.DaemonCPU <= 0 || one.CentreCPU <= 0 || one.AloneP99 <= 0 {
+		t.Errorf("%+v", one)
+	}
+	var table bytes.Buffer
+	if err := r.Print(&table); err != nil || !strings.Contains(table.String(), "reports/s") || len(r.Goals) != 2 {
+		t.Errorf("%v, %d goals\n%s", err, len(r.Goals), table.String())
 	}
 }

@@ -33,7 +33,7 @@ func traceCode(n int) string { return fmt.Sprintf("8%019d", n) }
 // relatives pay. Their numbers lie above all that the load uses.
 func firstSales(ctx context.Context, s *shop.Shop) error {
 	const above = 900_000_000 - 900_000_000%tills
-	for till := range tills {
+	for till := range s.Tills() {
 		c := s.Client(till)
 		answer, _, err := c.Settle(ctx, sale(above+till))
 		c.Close()
@@ -52,11 +52,11 @@ func requests(s *shop.Shop) func(n int) []byte {
 	const mark = 123_456_789 - 123_456_789%tills
 	tokens := s.Tokens()[1:] // without the manager's
 	host := strings.TrimPrefix(s.APIURL(), "http://")
-	made := make([]template, tills)
-	for till := range tills {
+	made := make([]template, s.Tills())
+	for till := range made {
 		made[till] = templateOf(host, tokens[till], mark+till)
 	}
-	return func(n int) []byte { return made[n%tills].fill(n) }
+	return func(n int) []byte { return made[n%len(made)].fill(n) }
 }
 
 // answers waits until the API says that it is ready, and returns how long that took.

@@ -37,13 +37,16 @@ type Options struct {
 	Pace   int           // baud rate at which the readers' lines carry bytes; 0: as fast as they go
 	// Authority is upstream.authority, cached where it is empty; a patient of platform waits for the centre half a second.
 	Authority string
+
+	Upstream string        // address of a centre that somebody else runs, as host:port; empty: the shop has one of its own
+	Feed     time.Duration // between two looks at the centre's feed; 0: 5 s
 }
 
 // Shop is one counter. Its methods are for one goroutine, except Client and Centre, which are for any.
 type Shop struct {
 	o       Options
 	People  []Person
-	Centre  *centre.Centre
+	Centre  *centre.Centre // nil where somebody else runs it
 	server  *http.Server
 	asked   atomic.Int64 // messages that the centre is answering
 	address string       // of the centre
@@ -55,11 +58,14 @@ type Shop struct {
 }
 
 // Build makes the gongjid binary in dir from the module's sources.
-func Build(ctx context.Context, dir string) (string, error) {
-	path := filepath.Join(dir, "gongjid")
-	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, "gongji/cmd/gongjid").CombinedOutput()
+func Build(ctx context.Context, dir string) (string, error) { return BuildCommand(ctx, dir, "gongjid") }
+
+// BuildCommand makes the binary of one of the module's commands in dir from its sources.
+func BuildCommand(ctx context.Context, dir, name string) (string, error) {
+	path := filepath.Join(dir, name)
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, "gongji/cmd/"+name).CombinedOutput() //nolint:gosec // the names are this program's own
 	if err != nil {
-		return "", fmt.Errorf("build gongjid: %w\n%s", err, output)
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, output)
 	}
 	return path, nil
 }
@@ -75,6 +81,7 @@ func Open(o Options) (s *Shop, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Feed = cmp.Or(o.Feed, 5*time.Second)
 	s = &Shop{o: o, People: people(o.Tills, o.Money)}
 	defer func() {
 		if err != nil {
@@ -84,14 +91,10 @@ func Open(o Options) (s *Shop, err error) {
 	if err := os.MkdirAll(s.Data(), 0o700); err != nil {
 		return s, err
 	}
-	if s.Centre, err = centre.New(centre.Options{Area: area, Logger: o.Log}); err != nil {
-		return s, err
-	}
-	if err := s.Centre.Seed(snapshot(s.People, time.Now())); err != nil {
-		return s, err
-	}
-	if err := s.SetCentre(true); err != nil {
-		return s, err
+	if s.address = o.Upstream; s.address == "" {
+		if err := s.openCentre(); err != nil {
+			return s, err
+		}
 	}
 	if err := s.openReaders(); err != nil {
 		return s, err
@@ -104,6 +107,19 @@ func Open(o Options) (s *Shop, err error) {
 	}
 	return s, os.WriteFile(s.Config(), []byte(s.yaml()), 0o600)
 }
+
+func (s *Shop) openCentre() (err error) {
+	if s.Centre, err = centre.New(centre.Options{Area: area, Logger: s.o.Log}); err != nil {
+		return err
+	}
+	if err := s.Centre.Seed(s.Snapshot()); err != nil {
+		return err
+	}
+	return s.SetCentre(true)
+}
+
+// Snapshot is everybody of the shop as a centre knows them now.
+func (s *Shop) Snapshot() settle.Snapshot { return snapshot(s.People, time.Now()) }
 
 func (s *Shop) openReaders() error {
 	n := s.o.Tills
@@ -187,9 +203,9 @@ func (s *Shop) yaml() string {
 region: "430100"
 venue: {code: P43010000001, name: 示例大药房, kind: pharmacy, area: "430100", agreement_until: 2099-12-31}
 listen: {api: %q, metrics: %q, unix: %q}
-upstream: {url: "http://%s/fsi/api/rsfComIfsService/callService", authority: %s, inline_timeout: 500ms, timeout: 5s, proof_after: 1s, extensions: [feed, expected_split, trace], feed: {interval: 5s}}
+upstream: {url: "http://%s/fsi/api/rsfComIfsService/callService", authority: %s, inline_timeout: 500ms, timeout: 5s, proof_after: 1s, extensions: [feed, expected_split, trace], feed: {interval: %s}}
 offline: {max_age: 24h, max_sale: "99999.00", max_person_total: "9999999.00", max_total: "9999999.00", max_count: 1000000}
-`, s.Data(), s.api, s.metrics, socket, s.address, cmp.Or(s.o.Authority, "cached"))
+`, s.Data(), s.api, s.metrics, socket, s.address, cmp.Or(s.o.Authority, "cached"), s.o.Feed)
 	text += "readers:\n"
 	for i := range s.readers {
 		terminal := fmt.Sprintf(", terminal: %s", Till(i))
@@ -221,7 +237,7 @@ func freePorts() (api, metrics string, err error) {
 	return "", "", errors.New("no free port between 15000 and 30000")
 }
 
-// SetCentre lets the centre answer, or closes its port.
+// SetCentre lets the shop's own centre answer, or closes its port.
 func (s *Shop) SetCentre(up bool) error {
 	if up == (s.server != nil) {
 		return nil
