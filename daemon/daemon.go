@@ -30,7 +30,6 @@ import (
 	"gongji/settle"
 	"gongji/settle/ledger"
 	"gongji/settle/policy"
-	"gongji/sync/outbox"
 )
 
 // Daemon is one running counter. Its methods may be called from any goroutine.
@@ -52,6 +51,7 @@ type Daemon struct {
 	// knownTokens are those that the audit record knows of; nil: it was not looked yet. Only watch uses it.
 	knownTokens []localapi.Token
 	agedAt      time.Time    // when the age of the ledger was last looked at; of the watch alone
+	totalsAt    time.Time    // when the outbox was last counted for the streams; of their goroutine alone
 	looked      atomic.Int64 // when the warnings were last looked at, Unix nanoseconds
 	alive       *http.Client // asks the API whether it answers
 
@@ -272,24 +272,4 @@ func (d *Daemon) Close() error {
 		}
 	})
 	return d.closeErr
-}
-
-// reported passes what became of a report on to the event streams.
-func (d *Daemon) reported(event outbox.Event) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	totals, err := d.ledger.OutboxTotals(ctx)
-	if err != nil {
-		d.log.Warn("outbox totals", "err", err.Error())
-	}
-	d.api.PublishUpstream(localapi.UpstreamEvent{Offline: event.Offline, Unsent: totals.Unsent, Unknown: totals.Unknown})
-	if event.Settlement == "" {
-		return
-	}
-	settled, err := d.ledger.Settlement(ctx, event.Settlement)
-	if err != nil {
-		d.log.Warn("settlement of a report", "settlement", event.Settlement, "err", err.Error())
-		return
-	}
-	d.api.PublishSettlement(&settled)
 }

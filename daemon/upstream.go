@@ -336,7 +336,7 @@ func (u *upstream) start(run func(name string, run func(context.Context) error))
 		for {
 			select {
 			case event := <-u.events:
-				u.d.reported(event)
+				u.d.reported(ctx, event, len(u.events) == 0)
 			case at := <-u.times:
 				u.d.agree(ctx, at)
 			case <-ctx.Done():

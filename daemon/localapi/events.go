@@ -85,6 +85,12 @@ func (h *hub) leave(stream chan message) {
 	}
 }
 
+func (h *hub) heard() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.streams) > 0
+}
+
 func (h *hub) publish(name string, event any) {
 	data, err := json.Marshal(event)
 	if err != nil { // events are plain texts and numbers
@@ -101,6 +107,9 @@ func (h *hub) publish(name string, event any) {
 		}
 	}
 }
+
+// Heard reports whether anybody listens to a stream.
+func (s *Server) Heard() bool { return s.hub.heard() }
 
 // PublishSettlement tells every stream how a settlement stands now. The outbox calls it when the centre has answered.
 func (s *Server) PublishSettlement(x *settle.Settlement) {
