@@ -103,7 +103,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(answer, r, unrouted(handler, r, answer.Header()))
 		return
 	}
-	if err := g.readBody(answer, r); err != nil {
+	body, err := g.readBody(answer, r)
+	if err == nil && body != nil {
+		if g.s.answerDirectly(answer, r, pattern, body) {
+			return
+		}
+		err = putBody(r, body)
+	}
+	if err != nil {
 		g.refuse(answer, r, err)
 		return
 	}

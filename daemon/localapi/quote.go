@@ -2,6 +2,8 @@ package localapi
 
 import (
 	"context"
+	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,37 +14,56 @@ import (
 type quoteInput struct {
 	Explain bool `query:"explain" doc:"Tell of every account that was tried why it stopped"`
 	Body    session.SaleRequest
+	sale    session.CheckedSale
 }
 
 // Resolve adds what the schema cannot say.
-func (in *quoteInput) Resolve(huma.Context) []error { return fieldErrors(in.Body.Check()) }
+func (in *quoteInput) Resolve(huma.Context) []error {
+	sale, faults := in.Body.Check()
+	in.sale = sale
+	return fieldErrors(faults)
+}
 
 type quoteOutput struct{ Body QuoteAnswer }
 
 func (s *Server) addQuote(op huma.Operation) {
-	register(s, op, func(ctx context.Context, in *quoteInput) (*quoteOutput, error) {
-		in.Body.POS = callOf(ctx).token.Name
-		quote, err := s.o.Session.Quote(ctx, in.Body)
+	register(s, op, s.quote)
+	body := formOf(s.api.OpenAPI().Components.Schemas, reflect.TypeFor[session.SaleRequest]())
+	s.direct(op, func(ctx context.Context, data []byte) (*reply, bool) {
+		var in quoteInput
+		if !body.read(data, &in.Body) || len(in.Resolve(nil)) > 0 {
+			return nil, false
+		}
+		out, err := s.quote(ctx, &in)
 		if err != nil {
-			return nil, err
+			return s.refusal(ctx, err), true
 		}
-		answer := quoteAnswer(&quote)
-		if in.Explain {
-			explained, err := s.o.Session.ExplainQuote(&quote)
-			if err != nil {
-				return nil, err
-			}
-			patient := &quote.Bill.Patient
-			parties := map[settle.PersonID]settle.Party{patient.ID: {Person: patient.ID, Masked: patient.Masked}}
-			for i := range quote.Postings {
-				parties[quote.Postings[i].Person] = quote.Postings[i].Party
-			}
-			for i := range quote.Skipped {
-				parties[quote.Skipped[i].Person] = quote.Skipped[i].Party
-			}
-			explanation := s.explain(explained, parties, quote.Policy, callOf(ctx).manager())
-			explanation.CashDue, answer.Explanation = yuan(quote.Figures.Cash), &explanation
-		}
-		return &quoteOutput{Body: answer}, nil
+		return &reply{status: http.StatusOK, body: &out.Body}, true
 	})
+}
+
+func (s *Server) quote(ctx context.Context, in *quoteInput) (*quoteOutput, error) {
+	quote, err := s.o.Session.QuoteChecked(ctx, callOf(ctx).token.Name, in.sale)
+	if err != nil {
+		return nil, err
+	}
+	answer := quoteAnswer(&quote)
+	if !in.Explain {
+		return &quoteOutput{Body: answer}, nil
+	}
+	explained, err := s.o.Session.ExplainQuote(&quote)
+	if err != nil {
+		return nil, err
+	}
+	patient := &quote.Bill.Patient
+	parties := map[settle.PersonID]settle.Party{patient.ID: {Person: patient.ID, Masked: patient.Masked}}
+	for i := range quote.Postings {
+		parties[quote.Postings[i].Person] = quote.Postings[i].Party
+	}
+	for i := range quote.Skipped {
+		parties[quote.Skipped[i].Person] = quote.Skipped[i].Party
+	}
+	explanation := s.explain(explained, parties, quote.Policy, callOf(ctx).manager())
+	explanation.CashDue, answer.Explanation = yuan(quote.Figures.Cash), &explanation
+	return &quoteOutput{Body: answer}, nil
 }

@@ -3,7 +3,9 @@ package localapi_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -315,5 +317,53 @@ func TestReceipt(t *testing.T) {
 	}
 	if got := r.do(http.MethodGet, path, "", as(r.manager)); got.StatusCode != 200 {
 		t.Fatalf("manager: %d", got.StatusCode)
+	}
+}
+
+// TestBothWaysAnswerAlike: a request that is answered past huma has the answer that huma gives, byte for byte.
+func TestBothWaysAnswerAlike(t *testing.T) {
+	r := newRig(t, nil)
+	r.reader.Insert(Patient.Card())
+	// A null is left to huma, which takes it for a member that is not there.
+	long := func(body string) string { return strings.Replace(body, `{"sale_id"`, `{"pharmacist":null,"sale_id"`, 1) }
+	bill := sale("S1", "12.50")
+	other := sale("S1", "12.51")
+	stranger := sale("S2", "1.00")
+	stranger.Patient = session.PatientRequest{IDNumber: Stranger.IDNumber}
+	marked := sale("S3", "1.00")
+	marked.Operator.Name = "a < b & c > d"
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{"/v1/quotes", encode(t, bill.SaleRequest), 200},
+		{"/v1/quotes", encode(t, stranger.SaleRequest), 403},
+		{"/v1/settlements", encode(t, stranger), 403},
+		{"/v1/settlements", encode(t, bill), 201}, // the second is a repeat
+		{"/v1/settlements", encode(t, bill), 200},
+		{"/v1/settlements", encode(t, other), 409},
+		{"/v1/settlements", encode(t, marked), 201},
+		{"/v1/settlements", encode(t, marked), 200},
+	} {
+		first := r.do(http.MethodPost, c.path, c.body, nil)
+		second := r.do(http.MethodPost, c.path, long(c.body), nil)
+		if first.StatusCode != c.status {
+			t.Fatalf("%s: %d %s", c.path, first.StatusCode, first.body)
+		}
+		id := func(a answer) string { return a.Header.Get("X-Request-Id") }
+		if got, want := strings.Replace(string(second.body), id(second), id(first), 1), string(first.body); got != want {
+			t.Errorf("%s: answered %s\nand by huma %s", c.path, want, got)
+		}
+		if c.status == http.StatusCreated {
+			continue
+		}
+		for _, a := range []answer{first, second} {
+			a.Header.Del("X-Request-Id")
+			a.Header.Del("Date")
+			a.Header.Del("Content-Length") // of a longer answer huma does not say it
+		}
+		if second.StatusCode != c.status || !maps.EqualFunc(first.Header, second.Header, slices.Equal) {
+			t.Errorf("%s: %d %v\nand by huma %d %v", c.path, first.StatusCode, first.Header, second.StatusCode, second.Header)
+		}
 	}
 }

@@ -135,6 +135,8 @@ type Server struct {
 	open    map[string]bool // patterns that need no token
 	mounted map[string]bool // patterns added by Mount
 
+	handlers map[string]handler // by pattern: who gets a request before huma does
+
 	listeners []net.Listener
 	url       string
 	closing   chan struct{} // closed: event streams end
@@ -156,7 +158,8 @@ func New(o Options) (*Server, error) {
 		o.Heartbeat = 15 * time.Second
 	}
 	s := &Server{
-		o: o, mux: http.NewServeMux(), hub: newHub(), open: map[string]bool{}, mounted: map[string]bool{}, closing: make(chan struct{}),
+		o: o, mux: http.NewServeMux(), hub: newHub(), open: map[string]bool{}, mounted: map[string]bool{},
+		handlers: map[string]handler{}, closing: make(chan struct{}),
 	}
 	s.guard = newGuard(s)
 	s.api = humago.New(s.mux, apiConfig(o.Version))

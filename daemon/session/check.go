@@ -155,25 +155,36 @@ type parsedSale struct {
 	proxy        *ProxyRequest
 	selected     []string
 	wait         time.Duration
+	digest       string // of the quote; of a settlement only
 }
 
-// Check lists every bad field of the sale, in the order of its members. It is pure.
-func (r *SaleRequest) Check() []settle.FieldFault {
-	var f faults
-	r.parse(&f)
-	return f
+// CheckedSale is a sale whose every field is in order, ready to be quoted or settled. Check makes one; the zero value is none.
+type CheckedSale struct{ sale *parsedSale }
+
+// checkedSale is what a check came to.
+func checkedSale(p parsedSale, f faults) (CheckedSale, []settle.FieldFault) {
+	if len(f) > 0 {
+		return CheckedSale{}, f
+	}
+	return CheckedSale{&p}, nil
 }
 
-// Check lists every bad field of the sale. It is pure.
-func (r *SettleRequest) Check() []settle.FieldFault {
+// Check reads the sale and lists every bad field, in the order of its members. It is pure.
+func (r *SaleRequest) Check() (CheckedSale, []settle.FieldFault) {
 	var f faults
-	r.parse(&f)
-	return f
+	return checkedSale(r.parse(&f), f)
+}
+
+// Check reads the sale and lists every bad field. It is pure.
+func (r *SettleRequest) Check() (CheckedSale, []settle.FieldFault) {
+	var f faults
+	return checkedSale(r.parse(&f), f)
 }
 
 // parse reads the request and collects its faults.
 func (r *SettleRequest) parse(f *faults) parsedSale {
 	p := r.SaleRequest.parse(f)
+	p.digest = r.QuoteDigest
 	f.text("quote_digest", r.QuoteDigest, 64, false)
 	return p
 }

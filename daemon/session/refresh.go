@@ -74,7 +74,7 @@ func (s *Session) ask(r *NamedReader, seq uint64, card *cardreader.Credential, a
 
 // await waits for the centre's answer at most the given time.
 func (s *Session) await(ctx context.Context, f *flight, most time.Duration) {
-	if f == nil {
+	if f == nil || f.finished() {
 		return
 	}
 	timer := time.NewTimer(most)

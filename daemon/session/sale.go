@@ -13,12 +13,18 @@ import (
 // UPSTREAM_REFUSED (member centre_message). A sale id that is settled is answered before everything else: ALREADY_SETTLED with the
 // settlement that stands.
 func (s *Session) Quote(ctx context.Context, r SaleRequest) (settle.Quote, error) {
-	var f faults
-	p := r.parse(&f)
-	if err := f.err(); err != nil {
+	checked, bad := r.Check()
+	if err := faults(bad).err(); err != nil {
 		return settle.Quote{}, err
 	}
-	if err := s.unsettled(ctx, r.POS, r.SaleID); err != nil {
+	return s.QuoteChecked(ctx, r.POS, checked)
+}
+
+// QuoteChecked is Quote of a sale of the till pos that was checked already.
+func (s *Session) QuoteChecked(ctx context.Context, pos string, checked CheckedSale) (settle.Quote, error) {
+	p := *checked.sale
+	p.sale.POS = pos
+	if err := s.unsettled(ctx, pos, p.sale.ID); err != nil {
 		return settle.Quote{}, err
 	}
 	who, err := s.patient(ctx, p)
@@ -55,14 +61,20 @@ func (s *Session) unsettled(ctx context.Context, pos, saleID string) error {
 // content, for which no card is needed. Errors as Quote, and QUOTE_CHANGED, IDEMPOTENCY_CONFLICT, CARD_REMOVED, STORE_FULL,
 // STORE_BROKEN; where the centre is asked in line, UPSTREAM_REFUSED (member centre_message).
 func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Settlement, replayed bool, err error) {
-	var f faults
-	p := r.parse(&f)
-	if err := f.err(); err != nil {
+	checked, bad := r.Check()
+	if err := faults(bad).err(); err != nil {
 		return settle.Settlement{}, false, err
 	}
-	stored, err := s.o.Ledger.SettlementBySale(ctx, r.POS, r.SaleID)
+	return s.SettleChecked(ctx, r.POS, checked)
+}
+
+// SettleChecked is Settle of a sale of the till pos that was checked already.
+func (s *Session) SettleChecked(ctx context.Context, pos string, checked CheckedSale) (result settle.Settlement, replayed bool, err error) {
+	p := *checked.sale
+	p.sale.POS = pos
+	stored, err := s.o.Ledger.SettlementBySale(ctx, pos, p.sale.ID)
 	switch {
-	case err == nil && stored.Sale.POS == r.POS:
+	case err == nil && stored.Sale.POS == pos:
 		return s.repeat(ctx, p, stored)
 	case err != nil && !isCode(err, settle.NotFound):
 		return settle.Settlement{}, false, refusal(err)
@@ -80,7 +92,7 @@ func (s *Session) Settle(ctx context.Context, r SettleRequest) (result settle.Se
 		return settle.Settlement{}, false, err
 	}
 	order := settle.SettleOrder{
-		Sale: sale, Presence: presence, QuoteDigest: r.QuoteDigest, Confirm: func() error { return s.confirmSale(who, p) },
+		Sale: sale, Presence: presence, QuoteDigest: p.digest, Confirm: func() error { return s.confirmSale(who, p) },
 	}
 	if s.o.Inline != nil {
 		result, replayed, err = s.settleInline(ctx, p, who, order)

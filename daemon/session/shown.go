@@ -112,7 +112,12 @@ func (s *Session) shownAt(ctx context.Context, p *parsedSale) (shown, error) {
 	if err != nil {
 		return shown{}, err
 	}
-	// Subscribed before the first look: whatever changes after it wakes the loop.
+	// A card that is there already is waited for by nobody.
+	x := s.look(c, p)
+	if done, _ := x.lookCard(false, false); done {
+		return x, nil
+	}
+	// Subscribed before the next look: whatever changes after it wakes the loop.
 	moved, stop := c.subscribe()
 	defer stop()
 	waiting, reading := time.NewTimer(p.wait), time.NewTimer(max(p.wait, s.o.ReadWait))
