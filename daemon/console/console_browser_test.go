@@ -430,7 +430,7 @@ func TestEnglish(t *testing.T) {
 	c.clean()
 }
 
-// TestFits: at both screens, and with the browser's own bars taken off, nothing is cut off and nothing but lists scrolls.
+// TestFits: at both screens and at the square ones of old tills, and with the browser's own bars taken off, nothing is cut off and nothing but lists scrolls.
 func TestFits(t *testing.T) {
 	f := newTill(t)
 	c := open(t, f, withToken)
@@ -439,8 +439,8 @@ func TestFits(t *testing.T) {
 	c.click("#sample")
 	c.press(f7)
 	c.ready()
-	for i, size := range [][2]int64{{1366, 768}, {1366, 640}, {1920, 1080}, {1280, 720}, {1366, 768}, {1920, 1080}} {
-		if i == 4 {
+	for i, size := range [][2]int64{{1366, 768}, {1366, 640}, {1920, 1080}, {1280, 720}, {1024, 768}, {800, 600}, {800, 600}, {1024, 768}, {1366, 768}, {1920, 1080}} {
+		if i == 6 {
 			c.click("#language")
 			c.sees("#split", "Own account")
 		}
@@ -459,6 +459,31 @@ func TestFits(t *testing.T) {
 		if list < 80 {
 			t.Errorf("%v: only %d pixels for the lines", size, list)
 		}
+	}
+	c.clean()
+}
+
+// TestLongBill: the line that was added last is in sight, and stays where the list was scrolled to when nothing came.
+func TestLongBill(t *testing.T) {
+	c := open(t, newTill(t), withToken)
+	c.sees("#chips", "读卡器 正常")
+	for range 9 {
+		c.do(focus("#entry input[name=code]"))
+		c.press("XA01" + enter + "阿莫西林胶囊" + enter + enter + "1" + enter + "1" + enter + enter)
+	}
+	c.sees("#bill-no", "9 项")
+	const at = `(() => { const e = document.querySelector("#lines"); return e.scrollHeight - e.clientHeight - e.scrollTop; })()`
+	var below float64
+	c.eval(at, &below)
+	if below > 1 {
+		t.Errorf("the last line is %.0f pixels below what shows", below)
+	}
+	c.eval(`(() => { const e = document.querySelector("#lines"); e.scrollTop = 0; return 0; })()`, &below)
+	c.click("#remove-2")
+	c.sees("#bill-no", "8 项")
+	c.eval(`document.querySelector("#lines").scrollTop`, &below)
+	if below != 0 {
+		t.Errorf("the list jumped to %.0f", below)
 	}
 	c.clean()
 }

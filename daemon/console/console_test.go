@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -210,6 +212,37 @@ func TestReasonsInEnglish(t *testing.T) {
 		if strings.HasPrefix(string(reason), "K_") && !strings.Contains(text, `reason_`+string(reason)+`: ["", "`) {
 			t.Errorf("no English for %s", reason)
 		}
+	}
+}
+
+// importsOf finds the modules that a module imports.
+var importsOf = regexp.MustCompile(`(?m)^import [^;]*"(\.[^"]+)";`)
+
+// TestModulesImportInNoCircle: a module in a circle may be run before what it is made of is there.
+func TestModulesImportInNoCircle(t *testing.T) {
+	looked := map[string]bool{}
+	var visit func(name string, way []string)
+	visit = func(name string, way []string) {
+		if slices.Contains(way, name) {
+			t.Errorf("%s imports itself by way of %v", name, way)
+			return
+		}
+		if looked[name] {
+			return
+		}
+		f, known := files[name]
+		if !known {
+			t.Errorf("%v import %s, which does not exist", way, name)
+		}
+		for _, found := range importsOf.FindAllStringSubmatch(string(f.data), -1) {
+			visit(path.Join(path.Dir(name), found[1]), append(way[:len(way):len(way)], name))
+		}
+		looked[name] = true
+	}
+	visit(Prefix+"main.js", nil)
+	visit(Prefix+"self/self.js", nil)
+	if len(looked) < 30 {
+		t.Errorf("only %d modules are reached", len(looked))
 	}
 }
 

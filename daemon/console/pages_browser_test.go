@@ -758,7 +758,7 @@ func TestPagesFit(t *testing.T) {
 	for _, language := range []string{"zh", "en"} {
 		for _, page := range pages {
 			c.click("#" + page)
-			for _, size := range [][2]int64{{1366, 768}, {1920, 1080}, {1280, 720}} {
+			for _, size := range [][2]int64{{1366, 768}, {1920, 1080}, {1280, 720}, {800, 600}} {
 				c.do(resize(size[0], size[1]))
 				var wrong []string
 				c.eval(`[...[...document.querySelectorAll("header, main, .panel, .menu, .menu-entry, .bar, .actions")]

@@ -1,11 +1,12 @@
 // The counter page starts here: token, connection, keys.
 
 import * as api from "./api.js";
-import * as billView from "./bill.js";
+import { edit, fresh, onEdit } from "./bill.js";
 import * as card from "./card.js";
 import * as chips from "./chips.js";
 import * as demo from "./demo.js";
 import { byId, h, put } from "./dom.js";
+import * as entry from "./entry.js";
 import { listen } from "./events.js";
 import * as flow from "./flow.js";
 import * as panel from "./panel.js";
@@ -204,10 +205,10 @@ function begin() {
   byId("entry-fault").textContent = "";
   // The focus moves before any further key can come, as from a fast scanner: right after the drawing that the change above has
   // queued, or, where a window is just closing, as it hands the focus back.
-  const entry = () => byId("entry").elements.code.focus();
+  const toCode = () => byId("entry").elements.code.focus();
   const closing = document.querySelector("dialog[open]");
-  if (closing) closing.addEventListener("close", entry, { once: true });
-  else queueMicrotask(entry);
+  if (closing) closing.addEventListener("close", toCode, { once: true });
+  else queueMicrotask(toCode);
 }
 
 function slipOfBill() {
@@ -230,7 +231,7 @@ function wireKeys() {
   const anywhere = { F1: help, F6: router.focusMenu };
   const atCounter = {
     F2: newBill, F3: presenter.open, F4: toEntry, F8: flow.again, F9: flow.settle, F10: slipOfBill,
-    F7: () => billView.edit((bill) => { bill.askShared = !bill.askShared; }),
+    F7: () => edit((bill) => { bill.askShared = !bill.askShared; }),
   };
   const elsewhere = { F2: home, Escape: home };
   addEventListener("keydown", (event) => {
@@ -244,8 +245,9 @@ function wireKeys() {
 }
 
 function boot() {
-  state.bill = billView.fresh();
-  billView.setUp(flow.requote, refund.open);
+  state.bill = fresh();
+  onEdit(flow.requote);
+  entry.setUp(refund.open);
   card.setUp();
   chips.setUp(help);
   panel.setUp(newBill);
@@ -264,7 +266,7 @@ function boot() {
   byId("language").addEventListener("click", () => { setEnglish(!english()); labels(); change(); });
   addEventListener("beforeunload", (event) => { if (flow.busy()) event.preventDefault(); });
   labels();
-  for (const draw of [drawHeader, chips.draw, card.draw, billView.draw, demo.draw, panel.draw, presenter.draw, router.draw]) watch(draw);
+  for (const draw of [drawHeader, chips.draw, card.draw, entry.draw, demo.draw, panel.draw, presenter.draw, router.draw]) watch(draw);
   if (takeToken()) connect();
   else ask(false);
   setInterval(() => { if (state.phase === "up") { lookAtHealth(); flow.refresh(); router.lookAtWork(); } }, lookAgain);

@@ -80,17 +80,3 @@ export function label(bill) {
   const name = who === "proxy" ? t("who_proxyNamed", { name: agent.name }) : t(`who_${who}`);
   return bill.prescription ? `${name} · ${t("rxIs")}` : name;
 }
-
-// request is what the API is told.
-export function request(bill) {
-  const { who, face, agent } = bill.presenter, body = {};
-  if (face) body.person_check = "face";
-  if (who === "guardian") body.presenter = { patient_present: true, guardian: true };
-  if (who === "proxy") {
-    body.proxy = { agent: { id_number: agent.number, name: agent.name }, documents: [agent.principal && "principal_id", agent.agent && "agent_id"].filter(Boolean) };
-    for (const name of ["phone", "relation"]) if (agent[name]) body.proxy.agent[name] = agent[name];
-    for (const name of ["reason", "signature"]) if (agent[name]) body.proxy[name] = agent[name];
-    if (agent.seq) body.proxy.id_reader_seq = agent.seq;
-  }
-  return body;
-}

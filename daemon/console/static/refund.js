@@ -2,7 +2,7 @@
 // booked, so that a lost answer can be asked for again.
 
 import * as api from "./api.js";
-import { newId, operator, split } from "./bill.js";
+import { newId, operator, tokens } from "./bill.js";
 import { byId, put, h } from "./dom.js";
 import { reload } from "./flow.js";
 import { fen, less, parseQuantity, plus, show } from "./money.js";
@@ -56,7 +56,7 @@ async function send(dialog) {
     return;
   }
   const line = { id: c.line.id, quantity };
-  if (split(e.trace.value).length) line.trace_codes = split(e.trace.value);
+  if (tokens(e.trace.value).length) line.trace_codes = tokens(e.trace.value);
   c.sent ||= { refund_id: c.id, terminal: state.terminal, operator: operator(), lines: [line], reason: e.reason.value.trim() || undefined };
   fault();
   busy(true);

@@ -1,7 +1,7 @@
 // One settlement looked at: who paid what and why, its slip, and taking it back whole or in part.
 
 import * as api from "./api.js";
-import { newId, operator } from "./bill.js";
+import { newId, operator, tokens } from "./bill.js";
 import { h } from "./dom.js";
 import { fen, less, parseQuantity, show } from "./money.js";
 import { button, facts, field, named, table, tag, tick, when } from "./parts.js";
@@ -56,8 +56,9 @@ function back(of, id, acts) {
   return (answer) => acts.changed({ text: () => t("backDone", { no: answer.receipt_no, cash: show(answer.cash_back), accounts: show(fen(answer.own_back) + fen(answer.shared_back)) }), slip: [of, id] });
 }
 
-// outcome says what was done last, with its slip; nothing for null.
-export const outcome = (said) => said && h("p", { class: "note returned", role: "status" }, said.text(), " ", button("slipTitle", () => slip.open(...said.slip), { look: "small", id: "outcome-slip", "data-slip": said.slip.join(" ") }));
+// outcome says what was done last, with its slip; nothing for null, and nothing while what is shown is still from before: a return
+// on top of it would begin with quantities that are not there any more.
+export const outcome = (said, found) => said && said.over !== found.answer && h("p", { class: "note returned", role: "status" }, said.text(), " ", button("slipTitle", () => slip.open(...said.slip), { look: "small", id: "outcome-slip", "data-slip": said.slip.join(" ") }));
 
 function reverse(s, acts) {
   const id = newId("V");
@@ -74,7 +75,7 @@ const leftOf = (line) => line.left || line.quantity;
 
 function refund(s, lines, acts) {
   const id = newId("R");
-  const wanted = (v) => lines.map((line, i) => ({ line, quantity: v[`q${i}`] || "", codes: (v[`t${i}`] || "").split(/[\s,，;；]+/).filter(Boolean) })).filter((w) => w.quantity !== "");
+  const wanted = (v) => lines.map((line, i) => ({ line, quantity: v[`q${i}`] || "", codes: tokens(v[`t${i}`] || "") })).filter((w) => w.quantity !== "");
   sure({
     title: t("refundLines"), go: t("refundGo"), danger: true, warn: t("refundCard"),
     fields: [...lines.flatMap((line, i) => [

@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { asking } from "../asking.js";
-import { goodNumber, newId, operator } from "../bill.js";
+import { goodNumber, newId, operator, tokens } from "../bill.js";
 import { byId, h, put } from "../dom.js";
 import * as guide from "../guide.js";
 import { fen, parsePrice, show } from "../money.js";
@@ -88,7 +88,7 @@ function pay(event) {
   const amount = parsePrice(v.amount), number = v.number.toUpperCase();
   byId("premium-fault").textContent = !number || !goodNumber(number) ? t("patientBad") : !v.name ? t("needPerson") : amount === null || fen(amount) === null ? t("amountBad") : "";
   if (byId("premium-fault").textContent) return;
-  const id = newId("P"), categories = v.categories.split(/[\s,，;；]+/).filter(Boolean);
+  const id = newId("P"), categories = tokens(v.categories);
   sure({
     title: t("premiumTitle"), go: t("premiumGo"), warn: t("premiumWarn"),
     tell: () => [[t("what"), t("premiumWhat")], [t("payer"), present()?.holder || ""], [t("beneficiaryIs"), `${v.name} ${number}`], [t("premiumYear"), v.year],

@@ -47,7 +47,7 @@ export const records = {
   draw() {
     put(byId("records-list"), page.problem && box(page.problem), rows.length > 0 && list(), rows.length === 0 && !page.problem && (page.busy ? h("p", { class: "nothing muted" }, t("loading")) : empty(t("recordsNone"), t("recordsNoneText"))), more());
     byId("records-one").parentElement.hidden = !chosen && !found.problem;
-    put(byId("records-one"), outcome(said),
+    put(byId("records-one"), outcome(said, found),
       view(found, (s) => sale(s, s.lines, { changed, explain: (x) => why.run(() => api.explanation(x.settlement_id)) })), view(why, story));
   },
 };
@@ -64,7 +64,7 @@ function forget() {
 }
 
 function changed(what) {
-  said = what;
+  said = { ...what, over: found.answer };
   found.run(() => api.settlement(chosen.settlement_id), true);
 }
 

@@ -34,7 +34,7 @@ export const today = {
   },
   draw() {
     put(byId("today-list"), list());
-    put(byId("today-one"), outcome(said),
+    put(byId("today-one"), outcome(said, found),
       view(found, (s) => sale(s, s.lines, { changed, explain })) || empty(t("todayPick")), view(why, story));
   },
 };
@@ -52,7 +52,7 @@ function forget() {
 }
 
 function changed(what) {
-  said = what;
+  said = { ...what, over: found.answer };
   reload();
 }
 
