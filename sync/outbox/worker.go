@@ -318,12 +318,14 @@ func (w *Worker) feel(ctx context.Context, now time.Time) (down bool, wait time.
 	if since := now.Sub(w.lastProbe); since >= 0 && since < every {
 		return down, every - since
 	}
-	w.lastProbe = now
-	w.start(probing, 0, func() {
+	started := w.start(probing, 0, func() {
 		if err := w.Probe(ctx); err != nil && settle.CodeOf(err) != settle.UpstreamSilent && ctx.Err() == nil {
 			w.log.Error("the probe could not be made", "err", err.Error())
 		}
 	})
+	if started { // the one before may be about to end: its failure is why the loop is here
+		w.lastProbe = now
+	}
 	return down, every
 }
 
