@@ -53,6 +53,7 @@ and "--from SEED --seeds 1 --trace" shows its events. The exit code is 1 where a
 	flags.DurationVar(&run.Every, "every", 30*time.Second, "between two lines of progress")
 	flags.StringVar(&run.Dir, "dir", "", "where the ledgers live while a world runs; a memory file system such as /dev/shm is fastest (default: the system's temporary folder)")
 	flags.BoolVar(&run.Trace, "trace", false, "print the events of every world")
+	flags.StringVar(&run.Profile, "profile", "", "write where the processor time went to this file, for go tool pprof")
 	flags.BoolVar(&logs, "logs", false, "print the daemons' logs")
 	return cmd
 }

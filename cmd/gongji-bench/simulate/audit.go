@@ -44,7 +44,7 @@ func Clean() {
 func (w *world) look(over <-chan struct{}) {
 	d := throw(w.seed, "look")
 	for {
-		timer := time.NewTimer(d.between(time.Minute, 15*time.Minute))
+		timer := time.NewTimer(d.between(w.span(time.Minute), w.span(15*time.Minute)))
 		select {
 		case <-over:
 			timer.Stop()

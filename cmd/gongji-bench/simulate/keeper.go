@@ -6,7 +6,7 @@ import "time"
 // while, and turns the PC's clock.
 func (v *venue) keep(over <-chan struct{}) {
 	d := throw(v.world.seed, "keeper", v.code)
-	wait := func() time.Duration { return d.between(3*time.Minute, 40*time.Minute) }
+	wait := func() time.Duration { return d.between(v.world.span(3*time.Minute), v.world.span(40*time.Minute)) }
 	next := time.NewTimer(wait())
 	defer next.Stop()
 	for {
@@ -57,7 +57,7 @@ func (v *venue) die(d dice, fault, place string) {
 	case <-v.killed:
 	default:
 	}
-	time.Sleep(d.between(time.Second, 8*time.Minute))
+	time.Sleep(d.between(time.Second, v.world.span(8*time.Minute)))
 	if err := v.start(); err != nil {
 		v.world.broken("%s: the daemon does not start after a kill: %v", v.code, err)
 	}

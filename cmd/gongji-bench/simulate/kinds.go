@@ -10,10 +10,11 @@ import (
 const (
 	KindRestarts = "centre-restarts" // the centre is killed and opened again on its journal
 	KindLists    = "lists"           // cards are reported lost and people deceased at the centre
+	KindRush     = "rush"            // customers of a busy world leave less time between them; some outboxes wait longer between two tries
 )
 
 // Kinds lists them.
-var Kinds = []string{KindRestarts, KindLists}
+var Kinds = []string{KindRestarts, KindLists, KindRush}
 
 // CheckKinds is an error that names what is no kind.
 func CheckKinds(names []string) error {

@@ -99,7 +99,7 @@ func (o *office) restart(fault, before string, down time.Duration) {
 func (o *office) attend(over <-chan struct{}) {
 	d := throw(o.world.seed, "office")
 	for {
-		timer := time.NewTimer(d.between(3*time.Minute, o.world.centreRuns()))
+		timer := time.NewTimer(d.between(o.world.span(3*time.Minute), o.world.centreRuns()))
 		select {
 		case <-over:
 			timer.Stop()
@@ -113,7 +113,9 @@ func (o *office) attend(over <-chan struct{}) {
 }
 
 // away is how long it takes until somebody has started the centre again.
-func (*office) away(d dice) time.Duration { return d.between(time.Second, 4*time.Minute) }
+func (o *office) away(d dice) time.Duration {
+	return d.between(time.Second, o.world.span(4*time.Minute))
+}
 
 // accident is how the centre dies of a message, if it does.
 type accident struct {

@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +26,7 @@ type Runs struct {
 	Parallel    int
 	Every       time.Duration // between lines of progress
 	Trace       bool
+	Profile     string // where the processor time went is written to this file; empty: nowhere
 }
 
 // runner is runs under way.
@@ -53,6 +56,7 @@ func Main(o Runs) {
 func (r *runner) run(t *testing.T) {
 	t.Cleanup(Clean)
 	r.done, r.began, r.told = newTotals(), time.Now(), time.Now()
+	r.profile(t)
 	t.Run("worlds", func(t *testing.T) {
 		for n := range r.Parallel {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -62,6 +66,26 @@ func (r *runner) run(t *testing.T) {
 		}
 	})
 	r.report(t)
+}
+
+// profile looks where the processor time goes until the run ends.
+func (r *runner) profile(t *testing.T) {
+	if r.Profile == "" {
+		return
+	}
+	file, err := os.Create(r.Profile)
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		pprof.StopCPUProfile()
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // share runs one world after the other until there are enough.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -91,11 +92,21 @@ func (v *venue) plan(span time.Duration) {
 	d := throw(v.world.seed, "line", v.code)
 	at, end := time.Now(), time.Now().Add(span)
 	for at.Before(end) {
-		at = at.Add(d.between(2*time.Minute, 40*time.Minute))
+		at = at.Add(d.between(v.world.span(2*time.Minute), v.world.span(40*time.Minute)))
 		v.lines = append(v.lines, period{at, ""})
-		at = at.Add(d.between(20*time.Second, v.world.outage()))
+		at = at.Add(d.between(v.world.span(20*time.Second), v.world.outage()))
 		v.lines = append(v.lines, period{at, one(d, []string{"cut", "cut", "cut", "slow"})})
 	}
+}
+
+// patience is how long the outbox of a venue waits after a failure, and between two probes of a line that is down; 0: as every
+// daemon does that was not told.
+func (v *venue) patience() (least, probe time.Duration) {
+	if !v.world.has(KindRush) {
+		return 0, 0
+	}
+	d := throw(v.world.seed, "patience", v.code)
+	return one(d, []time.Duration{0, 2 * time.Second, 8 * time.Second}), one(d, []time.Duration{0, 20 * time.Second})
 }
 
 // daemon is one run of the venue's program.
@@ -186,8 +197,10 @@ func (v *venue) wire(d *daemon, venue settle.Venue) error {
 	if d.runner, err = reconcile.New(reconcile.Options{Store: d.ledger, Client: client, SignIns: signIns, Clock: v.now, Logger: v.logger()}); err != nil {
 		return err
 	}
+	least, probe := v.patience()
 	if d.worker, err = outbox.New(outbox.Options{
 		Store: store, Client: client, SignIns: signIns, Clock: v.now, Logger: v.logger(), Prover: d.runner, Jitter: v.jitter,
+		LeastWait: least, ProbeEvery: probe,
 		Parallel:   1, // who of several people goes first within an instant is the scheduler's to say
 		Extensions: nhsa.Extensions{ExpectedSplit: true, Trace: true},
 	}); err != nil {
@@ -285,12 +298,23 @@ func copyDir(from, to string) error {
 		case strings.HasSuffix(path, "-shm"):
 			return nil
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, data, 0o600)
+		return copyFile(path, target)
 	})
+}
+
+// copyFile lets the kernel copy: the log of a busy ledger is long, and a world has many kills.
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close() //nolint:errcheck // only read
+	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
 }
 
 // till is a cash desk with a card reader.

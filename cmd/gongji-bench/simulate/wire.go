@@ -65,8 +65,9 @@ type wire struct {
 
 var errCut = errors.New("simulated: the line is down")
 
-// ids are the parts of a message that differ from run to run: message ids and setl_ids made from serials.
-var ids = regexp.MustCompile(`P\d{29}`)
+// ids are the parts of a message that differ from run to run: message ids and setl_ids made from serials, and the random ids of
+// requests.
+var ids = regexp.MustCompile(`P\d{29}|"request_id":"[^"]*"`)
 
 // RoundTrip carries a message as far as its fate lets it.
 func (t *wire) RoundTrip(r *http.Request) (*http.Response, error) {
