@@ -22,7 +22,7 @@ import (
 func fixedClock() time.Time { return testNow }
 
 // sm2Pair is a fresh key pair in the PEM forms that key files have.
-func sm2Pair(t *testing.T) (pkcs8, sec1, public []byte) {
+func sm2Pair(t testing.TB) (pkcs8, sec1, public []byte) {
 	t.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {

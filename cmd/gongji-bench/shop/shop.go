@@ -99,8 +99,10 @@ func Open(o Options) (s *Shop, err error) {
 	if err := s.openReaders(); err != nil {
 		return s, err
 	}
-	if s.api, s.metrics, err = freePorts(); err != nil {
-		return s, err
+	for _, address := range []*string{&s.api, &s.metrics} {
+		if *address, err = freePort(); err != nil {
+			return s, err
+		}
 	}
 	if err := s.addTokens(); err != nil {
 		return s, err
@@ -217,24 +219,18 @@ offline: {max_age: 24h, max_sale: "99999.00", max_person_total: "9999999.00", ma
 	return text + s.o.Extra
 }
 
-// freePorts are two ports that nobody listens on, below those that the system hands out: they must still be free for the
-// next daemon.
-func freePorts() (api, metrics string, err error) {
-	var found []string
+// freePort is a port that nobody listens on, below those that the system hands out: it must still be free for the next
+// daemon, or when the centre is back.
+func freePort() (address string, err error) {
 	for range 1000 {
 		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)) //nolint:gosec // any port will do
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
 		}
-		if err := listener.Close(); err != nil {
-			return "", "", err
-		}
-		if found = append(found, address); len(found) == 2 {
-			return found[0], found[1], nil
-		}
+		return address, listener.Close()
 	}
-	return "", "", errors.New("no free port between 15000 and 30000")
+	return "", errors.New("no free port between 15000 and 30000")
 }
 
 // SetCentre lets the shop's own centre answer, or closes its port.
@@ -248,7 +244,10 @@ func (s *Shop) SetCentre(up bool) error {
 		return err
 	}
 	if s.address == "" {
-		s.address = "127.0.0.1:0"
+		var err error
+		if s.address, err = freePort(); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", s.address)
 	if err != nil {
