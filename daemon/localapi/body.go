@@ -33,7 +33,8 @@ func (g *guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(g.bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	room := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxRoom)+bytes.MinRead))
+	_, err = room.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, settle.NewError(settle.TooLarge, nil).With("limit", limit)
@@ -46,8 +47,11 @@ func (g *guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	// The deadline must go once the body is in: the server keeps reading to notice a client that leaves, and a deadline met
 	// there would end a request that waits for a card.
 	_ = control.SetReadDeadline(time.Time{})
-	return body, nil
+	return room.Bytes(), nil
 }
+
+// maxRoom is the most memory that a caller gets for saying how much is to come.
+const maxRoom = 16 << 10
 
 // isJSON reports whether a content type is JSON in UTF-8.
 func isJSON(contentType string) bool {

@@ -92,6 +92,9 @@ func (h *hub) heard() bool {
 }
 
 func (h *hub) publish(name string, event any) {
+	if !h.heard() {
+		return // whoever joins from now on is told the state as it is
+	}
 	data, err := json.Marshal(event)
 	if err != nil { // events are plain texts and numbers
 		panic("localapi: event does not encode: " + err.Error())

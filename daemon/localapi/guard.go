@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -68,9 +70,7 @@ func (g *guard) setPort(port int) {
 // ServeHTTP lets a request through, or refuses it.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{id: newRequestID(), ask: g.s.guidance, peer: peerOf(r.Context())}
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), callKey{}, c))
-	defer cancel()
-	r = r.WithContext(ctx)
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	began := g.s.o.Clock()
 	answer := &recorder{ResponseWriter: w}
 	defer g.finish(answer, r, c, began)
@@ -127,15 +127,21 @@ const (
 		"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
+// common are the headers of every answer, by their canonical names. Answers share the lists: whoever sets a header of one
+// gives it another list.
+var common = http.Header{
+	"Content-Security-Policy":      {apiPolicy},
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cache-Control":                {"no-store"},
+}
+
 func (g *guard) headers(h http.Header, id string) {
-	h.Set("Content-Security-Policy", apiPolicy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Request-Id", id)
+	maps.Copy(h, common)
+	h["X-Request-Id"] = []string{id}
 }
 
 // checkAddress refuses a request that came under another name (DNS rebinding) or from a page that is not listed. Origins
@@ -144,7 +150,7 @@ func (g *guard) checkAddress(w http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains(g.hosts, r.Host) && !(overUnix(r.Context()) && slices.Contains(unixHosts, r.Host)) {
 		return settle.NewError(settle.BadHost, nil)
 	}
-	w.Header().Set("Vary", "Origin")
+	w.Header()["Vary"] = varies
 	for _, value := range r.Header.Values("Origin") {
 		if !slices.Contains(g.origins, value) {
 			return settle.NewError(settle.BadOrigin, nil)
@@ -162,6 +168,9 @@ func (g *guard) checkAddress(w http.ResponseWriter, r *http.Request) error {
 	}
 	return nil
 }
+
+// varies says that the answer depends on who asks; shared like common.
+var varies = []string{"Origin"}
 
 // originOf is the origin of a Referer, or a text that is no origin.
 func originOf(referer string) string {
@@ -275,8 +284,9 @@ func (g *guard) finish(w *recorder, r *http.Request, c *call, began time.Time) {
 		writeProblem(w, newProblem(r.Context(), err))
 	}
 	w.release()
-	g.s.o.Logger.Info("request", "request_id", c.id, "method", r.Method, "route", c.route, "pos", c.token.Name, "peer", c.peer.String(), "status", w.status,
-		"code", c.code, "took", g.s.o.Clock().Sub(began))
+	g.s.o.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", c.id), slog.String("method", r.Method), slog.String("route", c.route),
+		slog.String("pos", c.token.Name), slog.String("peer", c.peer.String()), slog.Int("status", w.status), slog.String("code", string(c.code)),
+		slog.Duration("took", g.s.o.Clock().Sub(began)))
 }
 
 // recorder remembers the status of an answer, and keeps one back whose change must be in the audit record first.

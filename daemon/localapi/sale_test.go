@@ -325,7 +325,9 @@ func TestBothWaysAnswerAlike(t *testing.T) {
 	r := newRig(t, nil)
 	r.reader.Insert(Patient.Card())
 	// A null is left to huma, which takes it for a member that is not there.
-	long := func(body string) string { return strings.Replace(body, `{"sale_id"`, `{"pharmacist":null,"sale_id"`, 1) }
+	long := func(body string) string {
+		return strings.Replace(body, `{"sale_id"`, `{"pharmacist":null,"sale_id"`, 1)
+	}
 	bill := sale("S1", "12.50")
 	other := sale("S1", "12.51")
 	stranger := sale("S2", "1.00")

@@ -61,6 +61,7 @@ type TokenStore struct {
 	mu     sync.Mutex
 	seen   os.FileInfo // of the file that tokens came from; nil: none
 	tokens []Token
+	hashes [][sha256.Size]byte // of tokens, one for one
 	fault  error
 }
 
@@ -77,18 +78,32 @@ func OpenTokens(dir string) (*TokenStore, error) {
 func (s *TokenStore) refresh() {
 	info, err := os.Stat(s.path)
 	if errors.Is(err, os.ErrNotExist) {
-		s.seen, s.tokens, s.fault = nil, nil, nil
+		s.seen, s.fault = nil, nil
+		s.know(nil)
 		return
 	}
 	if err != nil {
-		s.seen, s.tokens, s.fault = nil, nil, err
+		s.seen, s.fault = nil, err
+		s.know(nil)
 		return
 	}
 	if s.seen != nil && os.SameFile(s.seen, info) && s.seen.ModTime().Equal(info.ModTime()) && s.seen.Size() == info.Size() {
 		return
 	}
 	s.seen = info
-	s.tokens, s.fault = readTokens(s.path)
+	tokens, err := readTokens(s.path)
+	s.fault = err
+	s.know(tokens)
+}
+
+// know takes a list of tokens over. One whose hash is none fits no token. The caller holds mu.
+func (s *TokenStore) know(tokens []Token) {
+	s.tokens, s.hashes = tokens, make([][sha256.Size]byte, len(tokens))
+	for i := range tokens {
+		if hash, err := hex.DecodeString(tokens[i].Hash); err == nil && len(hash) == sha256.Size {
+			s.hashes[i] = [sha256.Size]byte(hash)
+		}
+	}
 }
 
 func readTokens(path string) ([]Token, error) {
@@ -163,10 +178,10 @@ func (s *TokenStore) Lookup(token string) (Token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refresh()
-	hash := hashToken(token)
+	hash := sha256.Sum256([]byte(token))
 	found := -1
-	for i := range s.tokens {
-		if subtle.ConstantTimeCompare([]byte(hash), []byte(s.tokens[i].Hash)) == 1 {
+	for i := range s.hashes {
+		if subtle.ConstantTimeCompare(hash[:], s.hashes[i][:]) == 1 {
 			found = i
 		}
 	}

@@ -51,6 +51,20 @@ func (h held) stays() error {
 
 // pick finds the reader of a role at a terminal. The only reader of its role serves every terminal.
 func (s *Session) pick(role cardreader.Role, terminal string) (*NamedReader, error) {
+	r, count := s.find(role, terminal)
+	switch {
+	case r != nil:
+		return r, nil
+	case count == 0:
+		return nil, settle.NewError(settle.NotConfigured, errors.New("no reader of role "+string(role)))
+	}
+	var f faults
+	f.add("terminal", "没有为这个收银台配置读卡器。", "no reader is configured for this terminal")
+	return nil, f.err()
+}
+
+// find is pick without words: nil where there is none for the terminal, and how many there are of the role.
+func (s *Session) find(role cardreader.Role, terminal string) (*NamedReader, int) {
 	var only *NamedReader
 	count := 0
 	for i := range s.o.Readers {
@@ -59,19 +73,14 @@ func (s *Session) pick(role cardreader.Role, terminal string) (*NamedReader, err
 			continue
 		}
 		if r.Terminal == terminal && terminal != "" {
-			return r, nil
+			return r, 1
 		}
 		only, count = r, count+1
 	}
-	switch count {
-	case 0:
-		return nil, settle.NewError(settle.NotConfigured, errors.New("no reader of role "+string(role)))
-	case 1:
-		return only, nil
+	if count > 1 {
+		only = nil
 	}
-	var f faults
-	f.add("terminal", "没有为这个收银台配置读卡器。", "no reader is configured for this terminal")
-	return nil, f.err()
+	return only, count
 }
 
 // cardAt waits at most wait for a card at the terminal and returns it. CARD_ABSENT, CARD_UNREADABLE,

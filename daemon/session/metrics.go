@@ -30,6 +30,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // count adds one where err is a refusal of the card.
 func (m *metrics) count(err error) {
+	if err == nil {
+		return
+	}
 	for _, reason := range refusalReasons {
 		if isCode(err, reason) {
 			m.refusals.WithLabelValues(string(reason)).Inc()

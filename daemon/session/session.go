@@ -174,8 +174,11 @@ func (s *Session) Return(ctx context.Context, pos, id string) (settle.Return, er
 
 // refusal is err where it has a code, else STORE_BROKEN around it; the end of a request stays what it is.
 func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
 	var known *settle.Error
-	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) {
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return settle.NewError(settle.StoreBroken, err)
@@ -190,6 +193,9 @@ func asError(err error) *settle.Error {
 
 // isCode reports whether err carries the code.
 func isCode(err error, code settle.Code) bool {
+	if err == nil {
+		return false
+	}
 	var e *settle.Error
 	return errors.As(err, &e) && e.Code == code
 }

@@ -14,8 +14,8 @@ type counter struct{ card, id, codes *NamedReader }
 // beside finds the scanner or ID reader of a terminal: its own one, else one that serves every terminal. Unlike the only card
 // reader of a shop, one that was given to another terminal is not borrowed: a code that is scanned there is meant for there.
 func (s *Session) beside(role cardreader.Role, terminal string) *NamedReader {
-	r, err := s.pick(role, terminal)
-	if err != nil || r.Terminal != "" && r.Terminal != terminal && s.tills() > 1 {
+	r, _ := s.find(role, terminal)
+	if r == nil || r.Terminal != "" && r.Terminal != terminal && s.tills() > 1 {
 		return nil
 	}
 	return r
