@@ -170,14 +170,11 @@ func (c *Centre) Empty() (empty bool) {
 }
 
 // within does something with the book: under the lock where it is in memory, in one transaction where it is in a Store,
-// perhaps more than once. A venue's messages come one after the other in a process.
+// perhaps more than once. A venue's messages come one after the other in a process. What was done, and everything that it can
+// have seen, is on disk when it returns without an error.
 func (c *Centre) within(ctx context.Context, venue string, do func(*work) error) error {
 	if c.options.Store == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		err := do(c.whole)
-		c.metrics.count(c.whole.took())
-		return err
+		return c.withinWhole(do)
 	}
 	if venue != "" {
 		lane := &c.lanes[crc32.ChecksumIEEE([]byte(venue))%uint32(len(c.lanes))]
@@ -206,6 +203,23 @@ func (c *Centre) within(ctx context.Context, venue string, do func(*work) error)
 		c.metrics.count(done)
 	}
 	return err
+}
+
+// withinWhole is within for a book in memory. The lock is not held while the disk is waited for.
+func (c *Centre) withinWhole(do func(*work) error) error {
+	done, line, err := c.decideWhole(do)
+	if fault := c.options.Journal.flush(line); fault != nil {
+		return cmp.Or(err, fault)
+	}
+	c.metrics.count(done)
+	return err
+}
+
+func (c *Centre) decideWhole(do func(*work) error) (done tally, line int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err = do(c.whole)
+	return c.whole.took(), c.options.Journal.end(), err
 }
 
 // refusal is an answer with infcode -1.

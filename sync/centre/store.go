@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"gongji/sync/feed"
 )
@@ -44,8 +45,8 @@ const (
 	entryNotes   = "notes"   // what is noted without money: trace codes, item codes, claims
 )
 
-// record writes an entry to the journal and then does it. After a journal that cannot be written nothing more is
-// booked: the line may be on disk or not, and only a restart can tell.
+// record adds an entry to the journal and then does it; it counts once it is on disk, see [Centre.within]. After a journal
+// that cannot be written nothing more is booked: the line may be on disk or not, and only a restart can tell.
 func (w *work) record(e entry) error {
 	if w.broken != nil {
 		return w.broken
@@ -118,13 +119,21 @@ func (w *work) apply(e entry) error {
 }
 
 // Journal is the centre's memory on disk: sealed JSON lines that are only ever appended, each flushed to the disk before
-// the message is answered. Its key lies in the folder's keys/centre.key. It serves a sandbox and a small chain; it is
-// read whole at the start.
+// the message is answered. Messages that are decided while the disk is busy go to it together: whoever waits first writes
+// for all. Its key lies in the folder's keys/centre.key. It serves a sandbox and a small chain; it is read whole at the start.
 type Journal struct {
 	file   *os.File
 	lock   *os.File
 	sealer *sealer
-	lines  int // that are in the file
+
+	mu      sync.Mutex
+	written sync.Cond // on mu: a group has reached the disk, or could not
+	pending []byte    // sealed lines that nobody has begun to write
+	spare   []byte    // the last group's memory
+	lines   int       // that are in the file or pending
+	durable int       // of them: on disk for certain
+	writing bool
+	fault   error // of a group: nothing more is written
 }
 
 // OpenJournal opens or makes the journal in a folder, readable by its owner only. A second centre on the same folder is
@@ -145,7 +154,9 @@ func OpenJournal(dir string) (*Journal, error) {
 	if err == nil {
 		var s *sealer
 		if s, err = openSealer(dir, info.Size() == 0); err == nil {
-			return &Journal{file: file, lock: lock, sealer: s}, nil
+			j := &Journal{file: file, lock: lock, sealer: s}
+			j.written.L = &j.mu
+			return j, nil
 		}
 		if first := make([]byte, 1); info.Size() > 0 {
 			if _, readErr := file.ReadAt(first, 0); readErr == nil && first[0] == '{' {
@@ -156,23 +167,89 @@ func OpenJournal(dir string) (*Journal, error) {
 	return nil, errors.Join(err, file.Close(), lock.Close())
 }
 
-// Close ends the journal; every entry is on disk already.
+// Close ends the journal; every entry that was answered is on disk already.
 func (j *Journal) Close() error { return errors.Join(j.file.Close(), j.lock.Close()) }
 
+// append adds an entry in memory.
 func (j *Journal) append(e entry) error {
 	clear, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.fault != nil {
+		return j.fault
+	}
 	line, err := j.sealer.seal(j.lines+1, clear)
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return err
-	}
+	j.pending = append(append(j.pending, line...), '\n')
 	j.lines++
-	return j.file.Sync()
+	return nil
+}
+
+// broken is why nothing more is written; nil where all is well.
+func (j *Journal) broken() error {
+	if j == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.fault
+}
+
+// end is the last line so far, on disk or not; 0 for no journal.
+func (j *Journal) end() int {
+	if j == nil {
+		return 0
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lines
+}
+
+// flush returns once everything up to a line is on disk. The error is sticky: some of it may be there or not.
+func (j *Journal) flush(line int) error {
+	if j == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.durable < line && j.fault == nil {
+		if j.writing {
+			j.written.Wait()
+			continue
+		}
+		j.writeGroup()
+	}
+	if j.durable < line {
+		return fmt.Errorf("the journal could not be written; restart after clearing the cause: %w", j.fault)
+	}
+	return nil
+}
+
+// groupKept is how much memory of a group is kept for the next, in bytes; a seed may be large.
+const groupKept = 1 << 20
+
+// writeGroup writes what is pending, for everybody who waits. It is called with mu held and gives it up meanwhile.
+func (j *Journal) writeGroup() {
+	group, upTo := j.pending, j.lines
+	j.pending, j.writing = j.spare[:0], true
+	j.mu.Unlock()
+	_, err := j.file.Write(group)
+	if err == nil {
+		err = j.file.Sync()
+	}
+	j.mu.Lock()
+	if j.writing = false; cap(group) <= groupKept {
+		j.spare = group
+	}
+	if j.fault = err; err == nil {
+		j.durable = upTo
+	}
+	j.written.Broadcast()
 }
 
 // replay does all entries again. A last line without its end was never answered and is cut off; any other damage is an
@@ -206,7 +283,7 @@ func (j *Journal) replay(w *work) error {
 			return fmt.Errorf("journal line %d: %w", number, err)
 		}
 		whole += int64(len(line))
-		j.lines = number
+		j.lines, j.durable = number, number
 	}
 	if err := j.file.Truncate(whole); err != nil {
 		return err

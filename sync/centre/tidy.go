@@ -1,6 +1,7 @@
 package centre
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -73,7 +74,7 @@ func (c *Centre) Ready(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.whole.broken
+	return cmp.Or(c.whole.broken, c.options.Journal.broken())
 }
 
 // forget drops files and codes that have ended. A store's are dropped by its Tidy.
