@@ -83,6 +83,7 @@ type writer struct {
 	sinceSave   atomic.Int64
 	commits     atomic.Int64 // COMMITs made, for tests of the grouping
 	pace        pace
+	grouped     int // requests in the outbox's last batch; of the loop alone
 	crowd       int // who was at the counter during the last transaction: those it answered and those who came meanwhile
 	fault       atomic.Pointer[writeFault]
 	wake        chan struct{}
@@ -221,6 +222,7 @@ func (w *writer) loop() {
 				requests = w.fill(requests)
 			}
 		}
+		requests = w.gather(requests)
 		w.do(requests, alone)
 		clear(requests[:cap(requests)])
 	}

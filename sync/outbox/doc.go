@@ -81,7 +81,8 @@
 // # Order
 //
 // Reports of one person are worked off one after the other; people are independent and run in parallel. A report that
-// fails waits by itself. When the line is down, one message at a time feels for it, so that a backlog does not hammer a
+// fails waits by itself. Beside a counter the outbox works on half of the processors and gives way to whoever is being answered;
+// to a near centre few messages are on their way at once, while the store writes for many reports together (pace.go). When the line is down, one message at a time feels for it, so that a backlog does not hammer a
 // centre that is coming up.
 //
 // # Decisions

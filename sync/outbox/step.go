@@ -76,8 +76,7 @@ func (r *run) step(ctx context.Context) (again bool) {
 		r.postpone(ctx, settle.UpstreamSilent, "签到没有成功："+outcome.Fault)
 		return false
 	}
-	call := nhsa.Call{Message: message, Operator: operator, SignNo: signNo, InsuredArea: r.dossier.Identity.Area}
-	prepared, err := r.w.options.Client.Prepare(ctx, call)
+	prepared, err := r.prepare(ctx, nhsa.Call{Message: message, Operator: operator, SignNo: signNo, InsuredArea: r.dossier.Identity.Area})
 	if err != nil {
 		r.unbuildable(ctx, err)
 		return false
@@ -95,11 +94,26 @@ func (r *run) step(ctx context.Context) (again bool) {
 		r.postpone(ctx, settle.CodeOf(err), "本机账本写不进上报日志")
 		return false
 	}
-	left := time.Now()
-	outcome = r.w.options.Client.Send(ctx, prepared)
-	r.w.took(time.Since(left))
-	r.w.giveWay(ctx)
-	return r.conclude(ctx, next, dispatch, signNo, outcome)
+	return r.conclude(ctx, next, dispatch, signNo, r.w.send(ctx, prepared))
+}
+
+// prepare writes the message of a step out.
+func (r *run) prepare(ctx context.Context, call nhsa.Call) (nhsa.Prepared, error) {
+	defer r.w.sit(ctx)()
+	return r.w.options.Client.Prepare(ctx, call)
+}
+
+// send sends a message that is in the journal, once there is a lane for it. Where the work ends before, it did not leave.
+func (w *Worker) send(ctx context.Context, prepared nhsa.Prepared) nhsa.Outcome {
+	w.giveWay(ctx)
+	left, ok := w.line.enter(ctx, w.lanes)
+	if !ok {
+		return nhsa.Outcome{Result: nhsa.NotSent, Fault: "停机，报文没有发出", Err: ctx.Err()}
+	}
+	defer w.line.leave(left)
+	outcome := w.options.Client.Send(ctx, prepared)
+	w.took(time.Since(left))
+	return outcome
 }
 
 // message builds what a step sends.
@@ -152,7 +166,14 @@ func fitting(operator, other settle.Operator) settle.Operator {
 
 // conclude writes the outcome of a message and moves the report.
 func (r *run) conclude(ctx context.Context, next step, dispatch settle.Dispatch, signNo string, outcome nhsa.Outcome) (again bool) {
-	result := settle.DispatchResult{MsgID: dispatch.MsgID, Report: r.report.ID, At: r.w.options.Clock()}
+	result, again := r.judge(ctx, next, dispatch, signNo, outcome)
+	return r.store(ctx, dispatch, result) && again
+}
+
+// judge says what an outcome means for the report.
+func (r *run) judge(ctx context.Context, next step, dispatch settle.Dispatch, signNo string, outcome nhsa.Outcome) (result settle.DispatchResult, again bool) {
+	defer r.w.sit(ctx)()
+	result = settle.DispatchResult{MsgID: dispatch.MsgID, Report: r.report.ID, At: r.w.options.Clock()}
 	result.Fault = r.redact(outcome.Fault)
 	if outcome.Result == nhsa.Answered {
 		result.Answered = outcome.Answer.CentreTime
@@ -188,7 +209,7 @@ func (r *run) conclude(ctx context.Context, next step, dispatch settle.Dispatch,
 		// No answer, or a refusal that only says that a copy of the message is there already.
 		r.unknown(&result)
 	}
-	return r.store(ctx, dispatch, result) && again
+	return result, again
 }
 
 // retry keeps the report's state: the message did nothing, and another may follow later.

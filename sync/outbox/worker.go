@@ -31,7 +31,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 	OnUpstream func(Event) // called after every step and when the line is lost or found; must not block
 
-	Parallel  int           // people worked on at once; default 16
+	Parallel  int           // messages on their way at once; default 16
 	LeastWait time.Duration // first wait after a failure; default 500 ms
 	MostWait  time.Duration // longest wait after failures; default 5 min
 	// AskAgain is how long until a binding request that the centre has not decided is asked about again, until it has: a
@@ -78,7 +78,9 @@ type Worker struct {
 	goods chan struct{}       // wakes the uploads
 	late  map[int64]time.Time // of the uploads' goroutine only: since when a return is held behind its sale
 
-	trip atomic.Int64 // nanoseconds that a message takes there and back, smoothed; 0: not known
+	trip atomic.Int64  // nanoseconds that a message takes there and back, smoothed; 0: not known
+	line gate          // messages on their way
+	desk chan struct{} // holds a token for each processor that the outbox may work with
 }
 
 // flight is a report that is being worked on.
@@ -118,7 +120,7 @@ func New(options Options) (*Worker, error) {
 	w := &Worker{
 		options: options, log: options.Logger.With("component", "outbox"),
 		wake: make(chan struct{}, 1), flying: map[settle.PersonID]flight{}, goods: make(chan struct{}, 1),
-		late: map[int64]time.Time{},
+		late: map[int64]time.Time{}, desk: make(chan struct{}, desks(options.GiveWay != nil)),
 	}
 	if options.Registerer != nil {
 		options.Registerer.MustRegister(newCollector(w))
@@ -226,8 +228,7 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 		return w.options.LeastWait
 	}
 	if len(w.due) == 0 {
-		// One look at the store is for many reports: what is first of its person stays first until it is done.
-		due, err := w.options.Store.DueDossiers(ctx, now, ahead*w.options.Parallel, underWay)
+		due, err := w.look(ctx, now, underWay)
 		if err != nil {
 			w.storeFault(ctx, "due reports", err)
 			return w.options.LeastWait
@@ -255,6 +256,13 @@ func (w *Worker) pass(ctx context.Context) time.Duration {
 	return min(probe, max(next.Sub(now), time.Millisecond))
 }
 
+// look reads what is due. One look at the store is for many reports: what is first of its person stays first until it is done.
+func (w *Worker) look(ctx context.Context, now time.Time, underWay []int64) ([]settle.DueReport, error) {
+	w.giveWay(ctx)
+	defer w.sit(ctx)()
+	return w.options.Store.DueDossiers(ctx, now, ahead*w.options.Parallel, underWay)
+}
+
 // underWay are the reports that are being worked on.
 func (w *Worker) underWay() []int64 {
 	w.mu.Lock()
@@ -266,40 +274,17 @@ func (w *Worker) underWay() []int64 {
 	return reports
 }
 
-// The room that a message's way takes, where a counter shares the machine.
-const (
-	leastRoom = 2
-	tripEach  = 4 * time.Millisecond  // of a message's way keep one more under way
-	longTrip  = 50 * time.Millisecond // a message that takes longer holds nobody back
-)
-
-// room is how many people may be worked on at once. A centre that answers at once needs few messages under way to be kept busy,
-// and more would only take the machine from the counter; a far one needs many.
+// room is how many people may be worked on at once. Where the centre is near, most of them wait for the store, which writes for
+// many at once, and few messages are on their way; a far one has a message on its way for each.
 func (w *Worker) room() int {
-	trip := time.Duration(w.trip.Load())
-	if w.options.GiveWay == nil || trip == 0 {
+	if trip := time.Duration(w.trip.Load()); w.options.GiveWay == nil || trip == 0 || trip > nearTrip {
 		return w.options.Parallel
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, f := range w.flying {
-		if time.Since(f.since) > longTrip {
-			return w.options.Parallel
-		}
-	}
-	return min(w.options.Parallel, leastRoom+int(trip/tripEach))
+	return ahead * w.options.Parallel
 }
 
-// took notes how long a message was under way.
-func (w *Worker) took(trip time.Duration) {
-	before := time.Duration(w.trip.Load())
-	if before == 0 {
-		before = trip
-	}
-	w.trip.Store(int64(before + (trip-before)/16))
-}
-
-// ahead is how many times what is worked on at once is read from the store at a time.
+// ahead is how many times what may be on its way is read from the store at a time, and, where the centre is near, worked on at
+// once.
 const ahead = 4
 
 // downAfter is how many failures in a row make a line that is down; fewer may be one bad record.
