@@ -40,6 +40,11 @@ type contact struct {
 	tpdu *ccid.Slot
 	// powered: this card was powered on here. A card found without power after that is not the same insertion.
 	powered bool
+	// tells: the reader announces what moves. The last movement that was seen after a wait decides: whether the reader had
+	// ended the wait, or the card was found to have moved when it was over.
+	tells bool
+	// held is whether a card was there at the last look. moved is how the wait since then ended, where there was one.
+	held, waited, moved bool
 }
 
 func (d *contact) start(ctx context.Context) error {
@@ -59,13 +64,21 @@ func (d *contact) look(ctx context.Context) (present, left bool, err error) {
 	if left {
 		d.powered = false
 	}
-	return state != ccid.CardAbsent, left, nil
+	present = state != ccid.CardAbsent
+	if d.waited && present != d.held {
+		d.tells = d.moved
+	}
+	d.held, d.waited = present, false
+	return present, left, nil
 }
 
-func (d *contact) wait(ctx context.Context, wait time.Duration) error {
-	_, err := d.link.Wait(ctx, wait)
+func (d *contact) wait(ctx context.Context, wait time.Duration) (err error) {
+	d.moved, err = d.link.Wait(ctx, wait)
+	d.waited = true
 	return err
 }
+
+func (d *contact) announces() bool { return d.tells }
 
 // escapeFirmware asks a GemPC reader for its name.
 var escapeFirmware = []byte{0x02}

@@ -61,6 +61,8 @@ type device interface {
 	look(ctx context.Context) (present, left bool, err error)
 	// wait returns early when something moves at the slot.
 	wait(ctx context.Context, d time.Duration) error
+	// announces tells whether wait can be relied on to notice what moves, as far as the reader has shown.
+	announces() bool
 	// read reads the card from its reset on. agreed, unless nil, is called at most once, as soon as the identity is certain;
 	// after that call a credential that comes with an error holds at least the same.
 	read(ctx context.Context, agreed func(Credential)) (Credential, error)
@@ -92,7 +94,7 @@ func newDevice(o Options, port Port, trace tracer) (device, error) {
 	case KindGemPC:
 		link := gempc.New(port, gempc.Options{Timeout: serialport.IsTimeout, Trace: trace})
 		slot := ccid.NewSlot(link, 0)
-		return &contact{link: link, slot: slot, tpdu: slot}, nil
+		return &contact{link: link, slot: slot, tpdu: slot, tells: true}, nil // as its specification says
 	case KindACS:
 		return newACSReader(o, port, trace), nil
 	case KindSDT:

@@ -59,6 +59,8 @@ func (d *identityReader) wait(ctx context.Context, wait time.Duration) error {
 	return d.link.Wait(ctx, wait)
 }
 
+func (d *identityReader) announces() bool { return false }
+
 func (d *identityReader) name(ctx context.Context) (string, error) {
 	id, err := d.link.SAMID(ctx)
 	return "SAM " + id.String(), err

@@ -24,6 +24,8 @@ import (
 const (
 	// pollEvery is how often the slot is looked at when the reader announces nothing by itself.
 	pollEvery = 250 * time.Millisecond
+	// announcedEvery is how often it is looked at all the same when the reader does announce: a notice may be lost.
+	announcedEvery = time.Second
 	// readLimit bounds one reading, resets and repetitions included.
 	readLimit = 8 * time.Second
 	// retryEvery is how often an unreadable card is tried again while it stays: it may have been pushed in further.
@@ -278,7 +280,11 @@ func (r *Reader) serve(ctx context.Context, dev device) error {
 			retryAt = time.Now().Add(retryEvery)
 			continue
 		}
-		if err := dev.wait(ctx, pollEvery); err != nil {
+		every := pollEvery
+		if dev.announces() && !r.unreadable() {
+			every = announcedEvery
+		}
+		if err := dev.wait(ctx, every); err != nil {
 			return err
 		}
 	}
