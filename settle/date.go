@@ -62,7 +62,12 @@ func (d Date) String() string {
 
 // MarshalJSON writes the date as text.
 func (d Date) MarshalJSON() ([]byte, error) {
-	return append(append(append(make([]byte, 0, 12), '"'), d.String()...), '"'), nil
+	return d.AppendJSON(make([]byte, 0, 12)), nil
+}
+
+// AppendJSON appends what MarshalJSON writes.
+func (d Date) AppendJSON(data []byte) []byte {
+	return append(append(append(data, '"'), d.String()...), '"')
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote; null is no date.

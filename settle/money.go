@@ -69,8 +69,11 @@ func (f Fen) appendText(text []byte) []byte {
 
 // MarshalJSON writes the amount as a JSON string of yuan.
 func (f Fen) MarshalJSON() ([]byte, error) {
-	return append(f.appendText(append(make([]byte, 0, 26), '"')), '"'), nil
+	return f.AppendJSON(make([]byte, 0, 26)), nil
 }
+
+// AppendJSON appends what MarshalJSON writes.
+func (f Fen) AppendJSON(data []byte) []byte { return append(f.appendText(append(data, '"')), '"') }
 
 // UnmarshalJSON reads what MarshalJSON wrote, with an optional leading minus (a stored negative posting).
 func (f *Fen) UnmarshalJSON(data []byte) error {

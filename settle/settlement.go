@@ -3,8 +3,9 @@ package settle
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
+
+	"gongji/settle/canon"
 )
 
 // ShopState is what the shop did with a settlement.
@@ -149,7 +150,7 @@ type Quote struct {
 // not. Whatever changes any of it changes the digest; a relative who spends money of their own that this bill would not
 // have touched does not.
 func (b *Bill) Digest(policy PolicyRef, plan *Plan) string {
-	data, err := json.Marshal(struct {
+	data, err := canon.Append(nil, &struct {
 		Policy  PolicyRef
 		Patient PersonID
 		Lines   []Line

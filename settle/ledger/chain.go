@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // The kinds of money records. A request moves no money, but lets money move later.
@@ -154,10 +155,11 @@ func (h head) next(kind, ref string, doc []byte) head {
 
 // link appends a money record to the chain and returns its number.
 func (t *tx) link(kind, ref string, record any) (int64, error) {
-	doc, err := json.Marshal(record) // struct fields in order, maps sorted: the same record is always the same bytes
+	doc, err := canon.Append(t.batch.doc[:0], record) // fields in order, maps sorted: the same record is always the same bytes
 	if err != nil {
 		return 0, fmt.Errorf("encode a %s record: %w", kind, err)
 	}
+	t.batch.doc = doc
 	next := t.batch.head.next(kind, ref, doc)
 	err = t.run("INSERT INTO chain (seq, kind, ref, doc, hash) VALUES (?, ?, ?, ?, ?)",
 		next.seq, kind, ref, t.vault().seal(KindRecord, doc), next.hash[:])

@@ -139,7 +139,7 @@ func (t *tx) checkPresented(p *settle.Presence, holder settle.PersonID, active f
 
 // store writes a settlement with everything that belongs to it, and returns its report.
 func (t *tx) store(f *facts, s *settle.Settlement) (report int64, err error) {
-	record, err := t.link(recordSettlement, s.ID, settlementRecord{
+	record, err := t.link(recordSettlement, s.ID, &settlementRecord{
 		Settlement: *s, MedGroup: f.bill.MedGroup, Bill: storedBill(f.bill),
 	})
 	if err != nil {

@@ -441,7 +441,7 @@ func (t *tx) finishDispatch(r *settle.DispatchResult) error {
 	if err != nil {
 		return err
 	}
-	seq, err := t.link(recordDispatch, r.MsgID, dispatchRecord{
+	seq, err := t.link(recordDispatch, r.MsgID, &dispatchRecord{
 		MsgID: r.MsgID, Infno: m.infno, Report: m.report, State: r.State, Booking: r.Booking, Unbooked: r.Unbooked,
 		Undone: r.Undone, Visit: r.Visit, Fault: r.Fault, At: r.At.Round(0).In(settle.Beijing), ReportState: r.ReportState, Done: r.Done,
 		RequestState: r.RequestState, RequestAnswer: r.RequestAnswer,

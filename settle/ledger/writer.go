@@ -56,6 +56,7 @@ type batch struct {
 	vault *vault // of the database as the batch leaves it
 	was   *vault // before the batch
 	after []func()
+	doc   []byte // room for the text of a record
 }
 
 // writer owns the write connection. Requests queue; each batch is one BEGIN IMMEDIATE transaction, one COMMIT with its
@@ -97,10 +98,13 @@ func newWriter(l *Ledger, c *conn) *writer {
 	}
 }
 
+// recordRoom is enough for the record of most sales.
+const recordRoom = 8 << 10
+
 // begin is a batch in which nothing was done yet.
 func (w *writer) begin() *batch {
 	v := w.ledger.vault()
-	return &batch{ends: w.ends, vault: v, was: v}
+	return &batch{ends: w.ends, vault: v, was: v, doc: make([]byte, 0, recordRoom)}
 }
 
 // writeFault is why the last transaction failed. A damaged file is final: whatever is written into it may be lost.
