@@ -3,6 +3,7 @@ package ledger
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"gongji/settle"
@@ -80,22 +81,17 @@ func (t *tx) holders(rules *settle.Rules, patient *personRow) ([]*holder, error)
 		return nil, err
 	}
 	holders = append(holders, givers...)
-	for _, h := range holders {
-		if err := t.subtractOwn(rules, patient.key, h); err != nil {
-			return nil, err
-		}
-	}
-	return holders, nil
+	return holders, t.subtractOwn(rules, patient.key, holders...)
 }
 
 func (t *tx) ownHolder(rules *settle.Rules, patient *personRow) (*holder, error) {
-	var s accountScan
-	err := t.get("SELECT "+accountColumns+" FROM account a WHERE a.person = ?", []any{patient.key}, s.dest()...)
-	if errors.Is(err, errNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
+	s := patient.account
+	if s == nil {
+		s = &accountScan{}
+		err := t.get("SELECT "+accountColumns+" FROM account a WHERE a.person = ?", []any{patient.key}, s.dest()...)
+		if err != nil && !errors.Is(err, errNoRows) {
+			return nil, err
+		}
 	}
 	row, there := s.row()
 	if !there {
@@ -246,24 +242,47 @@ type uncontained struct {
 	debited settle.Fen // of the amount: without what came back
 }
 
+// sumsAtOnce is for how many holders one statement adds up what the snapshots do not contain.
+const sumsAtOnce = 8
+
+// uncontainedTexts are the queries for one holder, for two, …; each row begins with the place of its holder.
+var uncontainedTexts = func() (texts [sumsAtOnce]string) {
+	for n := range texts {
+		one := fmt.Sprintf(`SELECT %d, patient, pot, day, centre, SUM(amount), SUM(MAX(amount, 0)) FROM posting WHERE person = ? AND centre > ?
+			GROUP BY centre, patient, pot, day`, n)
+		if n > 0 {
+			one = texts[n-1] + " UNION ALL " + one
+		}
+		texts[n] = one
+	}
+	return texts
+}()
+
 // subtractOwn takes off everything settled here that the snapshots do not contain: from the pots, and onto what is
 // used of limits and quotas. The account and its binding may come from different snapshots; each is held against the
 // time through which it contains us. Money that went to the agency left the account for good.
-func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
-	since := h.contains
-	if h.binding != nil {
-		since = min(since, h.through)
-	}
-	var debited settle.Fen
-	err := t.each(`SELECT patient, pot, day, centre, SUM(amount), SUM(MAX(amount, 0)) FROM posting WHERE person = ? AND centre > ?
-		GROUP BY centre, patient, pot, day`,
-		[]any{h.key, since}, func(scan func(dest ...any) error) error {
+func (t *tx) subtractOwn(rules *settle.Rules, patient int64, holders ...*holder) error {
+	for len(holders) > 0 {
+		some := holders[:min(len(holders), sumsAtOnce)]
+		holders = holders[len(some):]
+		args := make([]any, 0, 2*len(some))
+		for _, h := range some {
+			since := h.contains
+			if h.binding != nil {
+				since = min(since, h.through)
+			}
+			args = append(args, h.key, since)
+		}
+		var debited [sumsAtOnce]settle.Fen
+		err := t.each(uncontainedTexts[len(some)-1], args, func(scan func(dest ...any) error) error {
+			var n int
 			var u uncontained
-			if err := scan(&u.patient, &u.pot, &u.day, &u.centre, &u.amount, &u.debited); err != nil {
+			if err := scan(&n, &u.patient, &u.pot, &u.day, &u.centre, &u.amount, &u.debited); err != nil {
 				return err
 			}
+			h := some[n]
 			if u.centre > h.contains && u.pot != settle.PotQuota && u.pot != settle.PotAgency {
-				debited += u.debited // money that came back is free for all venues: it fills no allowance
+				debited[n] += u.debited // money that came back is free for all venues: it fills no allowance
 				h.subtract(&u, rules.AccountYear(u.day) < h.year)
 			}
 			if h.binding != nil && u.patient == patient && u.centre > h.through {
@@ -271,10 +290,16 @@ func (t *tx) subtractOwn(rules *settle.Rules, patient int64, h *holder) error {
 			}
 			return nil
 		})
-	h.allowance = max(0, h.allowance-debited)
-	h.floor()
-	h.account = rules.Known(h.account) // only now, so that what was taken from a pot lacks in no other
-	return err
+		if err != nil {
+			return err
+		}
+		for n, h := range some {
+			h.allowance = max(0, h.allowance-debited[n])
+			h.floor()
+			h.account = rules.Known(h.account) // only now, so that what was taken from a pot lacks in no other
+		}
+	}
+	return nil
 }
 
 // subtract takes a posting off its pot. Current money of a past account year has become prior money.

@@ -34,7 +34,7 @@ func (l *Ledger) Settle(ctx context.Context, order settle.SettleOrder) (result s
 }
 
 func (t *tx) settle(order *settle.SettleOrder) (settle.Settlement, bool, error) {
-	stored, err := t.settlementBy("sale_id = ? AND pos = ?", order.Sale.ID, order.Sale.POS)
+	stored, err := t.settlementBy(settlementQuery+"sale_id = ? AND pos = ?", order.Sale.ID, order.Sale.POS)
 	switch {
 	case err == nil:
 		asked := stored.Sale
@@ -224,8 +224,10 @@ func (t *tx) addProxy(settlement int64, f *facts, s *settle.Settlement) error {
 		settlement, t.vault().hexColumn(s.Sale.Proxy.AgentHash), s.Day, f.patient.key)
 }
 
+var lineTable = into("INSERT INTO line (settlement, n, code, class, quantity, total, fund, cash) VALUES", 8)
+
 func (t *tx) addLines(settlement int64, f *facts, s *settle.Settlement) error {
-	lines := rowsOf("INSERT INTO line (settlement, n, code, class, quantity, total, fund, cash) VALUES", 8)
+	lines := rows{table: lineTable}
 	for i := range s.Sale.Lines {
 		line := &s.Sale.Lines[i]
 		lines.add(settlement, i, line.Code, line.Class, line.Quantity, line.Total, line.Fund, s.Plan.LineCash[line.ID])

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
+	"unsafe"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -16,10 +18,12 @@ import (
 
 // conn is one connection to the database, with every statement prepared once; queries are constants of this package, so they
 // stay few. It speaks to the driver itself: the pool, the locks and the conversions by reflection of database/sql cost as much
-// as the statements of a sale do. It is for one goroutine at a time.
+// as the statements of a sale do. It is for one goroutine at a time, so that SQLite needs no lock of its own for it (_mutex=no).
 type conn struct {
 	driver *sqlite3.SQLiteConn
 	known  map[string]*statement
+	// constant finds the same by where the text stands in memory, which spares hashing it: most texts are constants.
+	constant map[*byte]*statement
 }
 
 // connect opens a connection under a name that dsn made.
@@ -28,7 +32,7 @@ func connect(name string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{driver: opened.(*sqlite3.SQLiteConn), known: map[string]*statement{}}, nil
+	return &conn{driver: opened.(*sqlite3.SQLiteConn), known: map[string]*statement{}, constant: map[*byte]*statement{}}, nil
 }
 
 func (c *conn) close() error {
@@ -36,7 +40,7 @@ func (c *conn) close() error {
 	for _, s := range c.known {
 		faults = append(faults, s.driver.Close())
 	}
-	c.known = map[string]*statement{}
+	c.known, c.constant = map[string]*statement{}, map[*byte]*statement{}
 	return errors.Join(append(faults, c.driver.Close())...)
 }
 
@@ -50,6 +54,10 @@ func planOnce(query string) string { return compared.ReplaceAllString(query, "$1
 
 // prepared is a statement, which is kept for the next time.
 func (c *conn) prepared(query string) (*statement, error) {
+	// A statement keeps its text, so no other text can come to stand where it does; one that begins like it may.
+	if s := c.constant[unsafe.StringData(query)]; s != nil && len(s.text) == len(query) {
+		return s, nil
+	}
 	if s := c.known[query]; s != nil {
 		return s, nil
 	}
@@ -57,8 +65,8 @@ func (c *conn) prepared(query string) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{driver: made.(*sqlite3.SQLiteStmt)}
-	c.known[query] = s
+	s := &statement{driver: made.(*sqlite3.SQLiteStmt), text: query, reads: strings.HasPrefix(query, "SELECT")}
+	c.known[query], c.constant[unsafe.StringData(query)] = s, s
 	return s, nil
 }
 
@@ -66,6 +74,8 @@ func (c *conn) prepared(query string) (*statement, error) {
 // context costs more than a statement, and no statement here runs long.
 type statement struct {
 	driver *sqlite3.SQLiteStmt
+	text   string
+	reads  bool
 	args   []driver.NamedValue
 	row    []driver.Value
 	// reading is true from the first row to the last: a visitor that ran the same statement would take its rows away.
@@ -99,7 +109,7 @@ func (s *statement) exec(args []any) (driver.Result, error) {
 	return s.driver.ExecContext(context.Background(), s.args)
 }
 
-// query runs a statement up to its first row. The driver hands over all arguments and steps in one call, which exec does not.
+// query runs a statement up to its first row. The driver hands over all arguments and steps in one call, which its Exec does not.
 func (s *statement) query(args []any) (driver.Rows, error) {
 	if s.reading {
 		return nil, errNested

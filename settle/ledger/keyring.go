@@ -12,9 +12,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // keyring is what a key file holds: one master key, or two while the ledger passes from one to the next, the next first.
@@ -99,24 +101,25 @@ func newMaster() ([]byte, error) {
 type keySet struct {
 	master  []byte
 	sealKey []byte
-	index   []byte
+	index   *macKey
 	aead    cipher.AEAD
 	cover   cipher.Block
 }
 
 func deriveKeys(master []byte) (*keySet, error) {
 	k := &keySet{master: master}
-	var cover []byte
+	var cover, index []byte
 	for _, of := range []struct {
 		into *[]byte
 		info string
-	}{{&k.sealKey, "gongji seal"}, {&k.index, "gongji index"}, {&cover, "gongji cover"}} {
+	}{{&k.sealKey, "gongji seal"}, {&index, "gongji index"}, {&cover, "gongji cover"}} {
 		key, err := hkdf.Key(sha256.New, master, nil, of.info, keyBytes)
 		if err != nil {
 			return nil, err
 		}
 		*of.into = key
 	}
+	k.index = newMacKey(index)
 	var err error
 	if k.aead, err = newAEAD(k.sealKey); err != nil {
 		return nil, err
@@ -133,13 +136,24 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-func (k *keySet) mac(kind, value string) []byte { return macWith(k.index, kind, value) }
+func (k *keySet) mac(kind, value string) []byte { return k.index.mac(kind, value) }
 
-func macWith(key []byte, kind, value string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(kind))
-	h.Write([]byte{0})
-	h.Write([]byte(value))
+// macKey is a key of keyed hashes. It keeps what is worked out of the key alone, which is half of a short hash. Safe for
+// concurrent use.
+type macKey struct {
+	key  []byte
+	idle sync.Pool
+}
+
+func newMacKey(key []byte) *macKey {
+	return &macKey{key: key, idle: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+func (k *macKey) mac(kind, value string) []byte {
+	h := k.idle.Get().(hash.Hash)
+	defer k.idle.Put(h)
+	h.Reset()
+	h.Write(append(append(append(make([]byte, 0, 96), kind...), 0), value...))
 	return h.Sum(nil)
 }
 
@@ -193,13 +207,13 @@ func (r keyring) vaults(s keyState) (now, next *vault, err error) {
 			return nil, nil, ErrKeyWrong
 		}
 	}
-	old := retired{Names: own.index}
+	old := retired{Names: own.index.key}
 	if s.retired != nil {
 		if old, err = openRetired(sets, s.retired); err != nil {
 			return nil, nil, err
 		}
 	}
-	now = &vault{seals: own, guard: own, names: old.Names, old: old}
+	now = &vault{seals: own, guard: own, names: newMacKey(old.Names), old: old}
 	for _, key := range old.Seals {
 		aead, err := newAEAD(key)
 		if err != nil {
@@ -241,7 +255,7 @@ func (v *vault) covering() *vault {
 
 // retire is what is kept once next has taken the place of the vault's key.
 func (v *vault) retire(next *keySet) ([]byte, error) {
-	old := retired{Names: v.names, Seals: append([][]byte{v.seals.sealKey}, v.old.Seals...)}
+	old := retired{Names: v.names.key, Seals: append([][]byte{v.seals.sealKey}, v.old.Seals...)}
 	text, err := json.Marshal(old)
 	return (&vault{seals: next}).seal(kindRetired, text), err
 }

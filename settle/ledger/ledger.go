@@ -215,7 +215,9 @@ func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
 	if _, err := migrate(ctx, l.saver, steps); err != nil {
 		return err
 	}
-	writing, err := connect(dsn(path, durable()))
+	options := durable()
+	options.Set("_mutex", "no") // the writer's alone
+	writing, err := connect(dsn(path, options))
 	if err != nil {
 		return err
 	}

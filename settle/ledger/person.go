@@ -22,14 +22,20 @@ type personRow struct {
 	gone   bool
 	sealed []byte
 	person settle.Person
+	// account was read with the person, to spare a statement; its columns are NULL where there is none. nil: it was not.
+	account *accountScan
 }
 
 const personColumns = "id, pid, sealed, masked, insurance, status, area, waiting, as_of, gone"
 
+func (p *personRow) dest(pid *[]byte) []any {
+	return []any{&p.key, pid, &p.sealed, &p.person.Masked, &p.person.Insurance, &p.person.Status, &p.person.Area,
+		&p.person.Waiting, &p.asOf, &p.gone}
+}
+
 func (t *tx) scanPerson(scan func(dest ...any) error) (p personRow, err error) {
 	var pid []byte
-	err = scan(&p.key, &pid, &p.sealed, &p.person.Masked, &p.person.Insurance, &p.person.Status, &p.person.Area,
-		&p.person.Waiting, &p.asOf, &p.gone)
+	err = scan(p.dest(&pid)...)
 	p.person.ID = t.vault().personID(pid)
 	return p, err
 }
@@ -62,10 +68,16 @@ func (t *tx) known(id settle.PersonID) (personRow, error) {
 	if !ok {
 		return personRow{}, settle.NewError(settle.PersonUnknown, nil)
 	}
-	p, err := t.personBy("pid = ?", pid)
+	if err := t.catchUp(pid); err != nil {
+		return personRow{}, err
+	}
+	p, column := personRow{account: &accountScan{}}, []byte(nil)
+	err := t.get(`SELECT p.id, p.pid, p.sealed, p.masked, p.insurance, p.status, p.area, p.waiting, p.as_of, p.gone, `+accountColumns+`
+		FROM person p LEFT JOIN account a ON a.person = p.id WHERE p.pid = ?`, []any{pid}, append(p.dest(&column), p.account.dest()...)...)
 	if errors.Is(err, sql.ErrNoRows) || (err == nil && p.gone) {
 		return personRow{}, settle.NewError(settle.PersonUnknown, nil)
 	}
+	p.person.ID = t.vault().personID(column)
 	return p, err
 }
 

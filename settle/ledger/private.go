@@ -64,7 +64,7 @@ type vault struct {
 	seals *keySet       // everything is sealed with it
 	guard *keySet       // head of the chain, check and covers; another than seals while everything is being sealed anew
 	older []cipher.AEAD // of the keys before: seals that are not made anew yet, or lie inside a record of the chain
-	names []byte        // key of the hashes by which people and cards are called
+	names *macKey       // key of the hashes by which people and cards are called
 	old   retired
 }
 
@@ -222,10 +222,10 @@ func (v *vault) unsealJSON(kind string, sealed []byte, value any) error {
 func (v *vault) mac(kind, value string) []byte { return v.guard.mac(kind, value) }
 
 // name is the keyed hash by which something is called, for ever.
-func (v *vault) name(kind, value string) []byte { return macWith(v.names, kind, value)[:hashBytes] }
+func (v *vault) name(kind, value string) []byte { return v.names.mac(kind, value)[:hashBytes] }
 
 // covers reports whether columns hold hashes covered.
-func (v *vault) covers() bool { return !bytes.Equal(v.names, v.guard.index) }
+func (v *vault) covers() bool { return !bytes.Equal(v.names.key, v.guard.index.key) }
 
 // column is a name as columns hold it.
 func (v *vault) column(name []byte) []byte {

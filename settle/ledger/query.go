@@ -26,10 +26,10 @@ type settlementState struct {
 	cash   settle.CashStanding
 }
 
-// settlementBy is the one settlement that a condition over table s finds; NOT_FOUND.
-func (t *tx) settlementBy(condition string, args ...any) (settle.Settlement, error) {
+// settlementBy is the one settlement that a query finds, settlementQuery with a condition over table s; NOT_FOUND.
+func (t *tx) settlementBy(query string, args ...any) (settle.Settlement, error) {
 	var state settlementState
-	if err := t.get(settlementQuery+condition, args, state.dest()...); err != nil {
+	if err := t.get(query, args, state.dest()...); err != nil {
 		return settle.Settlement{}, notFound(err)
 	}
 	return t.settlementOf(&state)
@@ -76,7 +76,7 @@ func atRisk(s *settle.Settlement) settle.Fen {
 // Settlement is a settlement by its id; NOT_FOUND.
 func (l *Ledger) Settlement(ctx context.Context, id string) (s settle.Settlement, err error) {
 	err = l.read(ctx, func(t *tx) (err error) {
-		s, err = t.settlementBy("s.ref = ?", id)
+		s, err = t.settlementBy(settlementQuery+"s.ref = ?", id)
 		return err
 	})
 	return s, err
@@ -86,7 +86,7 @@ func (l *Ledger) Settlement(ctx context.Context, id string) (s settle.Settlement
 // under that id; NOT_FOUND.
 func (l *Ledger) SettlementBySale(ctx context.Context, pos, saleID string) (s settle.Settlement, err error) {
 	err = l.read(ctx, func(t *tx) (err error) {
-		s, err = t.settlementBy("s.sale_id = ? ORDER BY s.pos = ? DESC, s.id DESC LIMIT 1", saleID, pos)
+		s, err = t.settlementBy(settlementQuery+"s.sale_id = ? ORDER BY s.pos = ? DESC, s.id DESC LIMIT 1", saleID, pos)
 		return err
 	})
 	return s, err

@@ -334,7 +334,7 @@ func (t *tx) walkAlong(s *search, along any, limit, share int) (found []place, e
 
 // recordAt is one settlement as a search shows it.
 func (t *tx) recordAt(key int64) (r settle.Record, err error) {
-	if r.Settlement, err = t.settlementBy("s.id = ?", key); err != nil {
+	if r.Settlement, err = t.settlementBy(settlementQuery+"s.id = ?", key); err != nil {
 		return r, err
 	}
 	var booking []byte

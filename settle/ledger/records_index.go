@@ -149,6 +149,8 @@ func (t *tx) word(kind, text string) (id int64, err error) {
 	return id, err
 }
 
+var foundTable = into("INSERT INTO found (word, day, settlement) VALUES", 3)
+
 // indexSale writes under which words a settlement is found and by what it is summed.
 func (t *tx) indexSale(key int64, patient *personRow, s *settle.Settlement, record int64) error {
 	who, err := t.identity(patient)
@@ -157,7 +159,7 @@ func (t *tx) indexSale(key int64, patient *personRow, s *settle.Settlement, reco
 	}
 	words := saleWords(&s.Sale)
 	words[wordName] = []string{who.Name}
-	first, rows := map[string]any{wordDisease: nil}, rowsOf("INSERT INTO found (word, day, settlement) VALUES", 3)
+	first, rows := map[string]any{wordDisease: nil}, rows{table: foundTable}
 	for kind, texts := range words {
 		for i, text := range texts {
 			id, err := t.word(kind, text)

@@ -83,7 +83,7 @@ func (t *tx) statementEntry(seq int64, me settle.PersonID) (e settle.StatementEn
 		if err := t.record(seq, &r); err != nil {
 			return e, 0, err
 		}
-		sold, err := t.settlementBy("s.ref = ?", r.Return.Settlement)
+		sold, err := t.settlementBy(settlementQuery+"s.ref = ?", r.Return.Settlement)
 		if err != nil {
 			return e, 0, err
 		}
@@ -93,7 +93,7 @@ func (t *tx) statementEntry(seq int64, me settle.PersonID) (e settle.StatementEn
 		if err := t.record(seq, &r); err != nil {
 			return e, 0, err
 		}
-		sold, err := t.settlementBy("s.ref = ?", r.Adjustment.Settlement)
+		sold, err := t.settlementBy(settlementQuery+"s.ref = ?", r.Adjustment.Settlement)
 		if err != nil {
 			return e, 0, err
 		}

@@ -80,7 +80,7 @@ type giving struct {
 func (t *tx) openGiving(order *settle.ReturnOrder) (*giving, error) {
 	g := &giving{order: order}
 	var err error
-	if g.sold, err = t.settlementBy("s.ref = ?", order.Settlement); err != nil {
+	if g.sold, err = t.settlementBy(settlementQuery+"s.ref = ?", order.Settlement); err != nil {
 		return nil, err
 	}
 	if g.sold.Shop == settle.ShopReversed || g.sold.Shop == settle.ShopRefunded {

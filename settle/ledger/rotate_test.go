@@ -129,7 +129,7 @@ func (h *house) wantPassed(old *keySet, sold []settle.Settlement) {
 	}
 	for _, who := range []human{h.patient, h.daughter} {
 		for kind, value := range map[string]string{KindPerson: who.psnNo, KindCertno: who.certno, KindCard: who.card + "|" + who.identifier()} {
-			guess := macWith(old.index, kind, value)[:hashBytes]
+			guess := old.index.mac(kind, value)[:hashBytes]
 			for _, c := range []string{"person WHERE pid = ?1 OR certno", "card WHERE hash", "word WHERE hash"} {
 				var n int
 				err := h.read(t.Context(), func(tx *tx) error { return tx.get("SELECT COUNT(*) FROM "+c+" = ?1", []any{guess}, &n) })

@@ -89,9 +89,9 @@ func TestLargeSnapshotIsTheSame(t *testing.T) {
 		for i := range results {
 			h := openHouse(t)
 			if i == 1 { // hashes are keyed: both ledgers must have one key
-				h.vault().names, h.vault().guard.index = []byte(key), []byte(key)
+				h.vault().names, h.vault().guard.index = newMacKey([]byte(key)), newMacKey([]byte(key))
 			}
-			key = string(h.vault().names)
+			key = string(h.vault().names.key)
 			h.apply(h.family())
 			later := h.next("S-later", noon.Add(time.Minute))
 			later.People, later.Accounts = []settle.SnapshotPerson{invent(1003).snapshot()}, []settle.SnapshotAccount{invent(1003).account(77)}

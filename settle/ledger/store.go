@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -53,7 +52,7 @@ func openWriter(path string) (*sql.DB, error) {
 
 // openReader opens a connection that only reads.
 func openReader(path string) (*conn, error) {
-	return connect(dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}}))
+	return connect(dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_mutex": {"no"}}))
 }
 
 // tx is one transaction, reading or writing.
@@ -75,10 +74,11 @@ func (t *tx) vault() *vault {
 
 // prepared is a statement, which is kept for the next request.
 func (t *tx) prepared(query string) (*statement, error) {
-	if !strings.HasPrefix(query, "SELECT") {
+	s, err := t.conn.prepared(query)
+	if err == nil && !s.reads {
 		t.wrote++
 	}
-	return t.conn.prepared(query)
+	return s, err
 }
 
 func (t *tx) exec(query string, args ...any) (driver.Result, error) {
@@ -89,7 +89,7 @@ func (t *tx) exec(query string, args ...any) (driver.Result, error) {
 	return stmt.exec(args)
 }
 
-// run is exec where the result does not matter.
+// run is exec where the result does not matter, which costs less.
 func (t *tx) run(query string, args ...any) error {
 	stmt, err := t.prepared(query)
 	if err != nil {
@@ -99,12 +99,12 @@ func (t *tx) run(query string, args ...any) error {
 }
 
 // insert is the row id of an INSERT.
-func (t *tx) insert(query string, args ...any) (int64, error) {
-	result, err := t.exec(query, args...)
-	if err != nil {
+func (t *tx) insert(query string, args ...any) (id int64, err error) {
+	if err := t.run(query, args...); err != nil {
 		return 0, err
 	}
-	return result.LastInsertId()
+	err = t.get("SELECT last_insert_rowid()", nil, &id)
+	return id, err
 }
 
 // get scans the one row of a query; sql.ErrNoRows where there is none.

@@ -88,13 +88,14 @@ type writer struct {
 	crowd       int // who was at the counter during the last transaction: those it answered and those who came meanwhile
 	fault       atomic.Pointer[writeFault]
 	wake        chan struct{}
-	beforeFsync func() // of tests: a commit begins
+	between     chan func() // what is done while no transaction is under way
+	beforeFsync func()      // of tests: a commit begins
 }
 
 func newWriter(l *Ledger, c *conn) *writer {
 	return &writer{
 		ledger: l, conn: c,
-		queue: make(chan *request, queueLength), late: make(chan *request, queueLength), slices: make(chan *request), ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		queue: make(chan *request, queueLength), late: make(chan *request, queueLength), slices: make(chan *request), ended: make(chan struct{}), wake: make(chan struct{}, 1), between: make(chan func()),
 	}
 }
 
@@ -211,6 +212,7 @@ func (w *writer) loop() {
 	defer close(w.ended)
 	requests := make([]*request, 0, batchLimit)
 	for {
+		w.rest()
 		alone := false
 		requests = w.fill(requests[:0])
 		if len(requests) == 0 {
@@ -249,6 +251,9 @@ func (w *writer) next() (r *request, slice, more bool) {
 		return r, false, true
 	case r = <-w.slices:
 		return r, true, true
+	case run := <-w.between:
+		run()
+		return nil, false, true
 	}
 }
 
@@ -539,16 +544,5 @@ func (l *Ledger) persistClock() {
 	err := l.write(context.Background(), func(t *tx) error { return t.setMeta(metaClock, millis(l.clock.now())) })
 	if err != nil && !errors.Is(err, errClosed) {
 		l.log.Warn("the high-water clock could not be written", "error", err.Error())
-	}
-}
-
-// checkpoint copies the log into the database off the commit path: on a connection of its own, passively (it never
-// makes the writer wait), and without truncating, since a log that is written over costs less than one that grows.
-func (l *Ledger) checkpoint() {
-	if l.writer.sinceSave.Swap(0) == 0 {
-		return
-	}
-	if _, err := l.saver.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
-		l.log.Warn("checkpoint failed", "error", err.Error())
 	}
 }
