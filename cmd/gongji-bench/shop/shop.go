@@ -48,8 +48,9 @@ type Shop struct {
 	People  []Person
 	Centre  *centre.Centre // nil where somebody else runs it
 	server  *http.Server
-	asked   atomic.Int64 // messages that the centre is answering
-	address string       // of the centre
+	closed  chan struct{} // when the server's port is free again
+	asked   atomic.Int64  // messages that the centre is answering
+	address string        // of the centre
 	readers []*virtual.Reader
 	api     string // host:port
 	metrics string
@@ -239,9 +240,7 @@ func (s *Shop) SetCentre(up bool) error {
 		return nil
 	}
 	if !up {
-		err := s.server.Close()
-		s.server = nil
-		return err
+		return s.closing(s.server.Close())
 	}
 	if s.address == "" {
 		var err error
@@ -255,19 +254,29 @@ func (s *Shop) SetCentre(up bool) error {
 	}
 	s.address = listener.Addr().String()
 	server := &http.Server{Handler: s.counted(slow(s.Centre.Handler(), s.o.Delay)), ReadHeaderTimeout: 5 * time.Second}
-	s.server = server
-	go server.Serve(listener) //nolint:errcheck // ends with ErrServerClosed when the port is closed
+	closed := make(chan struct{})
+	s.server, s.closed = server, closed
+	go func() {
+		_ = server.Serve(listener) // ends with ErrServerClosed when the port is closed
+		close(closed)
+	}()
 	return nil
+}
+
+// closing waits until a server that was told to end has given its port back: one that had hardly begun does so a little later.
+func (s *Shop) closing(err error) error {
+	<-s.closed
+	s.server = nil
+	return err
 }
 
 // TopUp puts money into everybody's account at the centre, and answers what the centre knows then, as a file of it would say.
 // No daemon may run. It returns after the last message of a daemon that was killed.
 func (s *Shop) TopUp(ctx context.Context, amount settle.Fen) (settle.Snapshot, error) {
 	if s.server != nil {
-		if err := s.server.Shutdown(ctx); err != nil {
+		if err := s.closing(s.server.Shutdown(ctx)); err != nil {
 			return settle.Snapshot{}, fmt.Errorf("the shop's centre: %w", err)
 		}
-		s.server = nil
 	}
 	balances := s.Centre.Balances()
 	now := slices.Clone(s.People)
