@@ -166,7 +166,11 @@ func (k *checker) daemonRuns(ctx context.Context) (string, error) {
 
 // probe sends one request to the daemon as a program on this machine would.
 func (k *checker) probe(ctx context.Context, method, path string, change func(*http.Request)) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+k.config.Listen.API+path, nil)
+	return k.probeAt(ctx, k.config.Listen.API, method, path, change)
+}
+
+func (k *checker) probeAt(ctx context.Context, address, method, path string, change func(*http.Request)) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -339,11 +343,15 @@ var attacks = []struct {
 	{3, "空来源 null origin", "POST", "/v1/settlements", header("Origin", "null"), http.StatusForbidden},
 	{3, "外站引用 foreign referer", "GET", "/v1/reader", header("Referer", "https://attacker.example/page"), http.StatusForbidden},
 	{5, "来源前缀 origin that only begins right", "GET", "/livez", header("Origin", "http://127.0.0.1.attacker.example"), http.StatusForbidden},
+	{5, "别的端口 origin of another port", "GET", "/livez", header("Origin", "http://127.0.0.1:1"), http.StatusForbidden},
+	{5, "来源含本机地址 origin that contains the right one", "GET", "/livez", containing, http.StatusForbidden},
 	{3, "跨站预检 preflight", "OPTIONS", "/v1/settlements", header("Origin", "https://attacker.example"), http.StatusForbidden},
 	{8, "简单请求 simple cross-site post", "POST", "/v1/settlements", header("Content-Type", "text/plain"), http.StatusUnauthorized},
 	{7, "自己的来源、没有令牌 own origin without a token", "POST", "/v1/settlements", ownOrigin, http.StatusUnauthorized},
 	{8, "用 GET 改动 a change by GET", "GET", "/v1/settlements", nil, http.StatusUnauthorized},
 	{7, "未知路径 unknown path without a token", "GET", "/v1/nothing", nil, http.StatusUnauthorized},
+	{23, "绕行路径 path with detours", "GET", "/console/..%2Fv1/reader", nil, http.StatusUnauthorized},
+	{23, "双斜线路径 path with two slashes", "GET", "//v1/reader", nil, http.StatusUnauthorized},
 }
 
 func bearer(token string) func(*http.Request) { return header("Authorization", "Bearer "+token) }
@@ -369,7 +377,8 @@ func (k *checker) attack(ctx context.Context) {
 	for _, a := range attacks {
 		k.try(ctx, fmt.Sprintf("%2d %s", a.row, a.what), func(ctx context.Context) (string, error) {
 			status, err := k.probe(ctx, a.method, a.path, a.change)
-			if err == nil && status != a.want {
+			late := a.want == http.StatusUnauthorized && status == http.StatusTooManyRequests // guesses of a run before have slowed it down
+			if err == nil && status != a.want && !late {
 				err = fmt.Errorf("应答 %d，应为 %d，请更新软件并联系技术支持 / answered %d, must be %d", status, a.want, status, a.want)
 			}
 			return fmt.Sprintf("已拒绝 refused (%d)", status), err

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"gongji/settle"
 )
 
 // defences are what of the checklist is no single request that must be refused. Row 14 on Windows and where no socket is
@@ -21,12 +23,141 @@ var defences = []struct {
 	what  string
 	check func(*checker, context.Context) (string, error)
 }{
+	{1, "只听本机 loopback only", (*checker).loopbackOnly},
 	{4, "不给外站读取 no answer is opened to other pages", (*checker).closedToPages},
 	{6, "令牌文件 file of tokens", (*checker).tokenFile},
 	{14, "套接字 Unix socket", (*checker).socketMode},
+	{15, "指标监听 metrics listener", (*checker).metricsListener},
 	{18, "过大的报文头 oversized header", (*checker).oversizedHeader},
 	{18, "过大的内容 oversized body", (*checker).oversizedBody},
 	{18, "慢速客户端 slow client", (*checker).slowClient},
+	{19, "安全报头 security headers", (*checker).securityHeaders},
+	{6, "反复猜令牌 many guessed tokens", (*checker).manyGuesses},
+	{20, "拒绝有计数 refusals are counted", (*checker).refusalsCounted},
+}
+
+// containing is an origin in which the API's own address stands somewhere.
+func containing(r *http.Request) {
+	r.Header.Set("Origin", "http://attacker.example/?http://"+r.URL.Host)
+}
+
+// loopbackOnly knocks at every other address of this machine: no neighbour on the network may find API or metrics there.
+func (k *checker) loopbackOnly(ctx context.Context) (string, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", err
+	}
+	knocked := 0
+	for _, a := range addresses {
+		network, ok := a.(*net.IPNet)
+		if !ok || network.IP.IsLoopback() || network.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		for _, listen := range []string{k.config.Listen.API, k.config.Listen.Metrics} {
+			_, port, err := net.SplitHostPort(listen)
+			if err != nil {
+				continue // no metrics
+			}
+			knocked++
+			address := net.JoinHostPort(network.IP.String(), port)
+			conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
+			if err == nil {
+				_ = conn.Close()
+				return "", fmt.Errorf("%s 可以从别的电脑连接 / can be reached from other machines", address)
+			}
+		}
+	}
+	if knocked == 0 {
+		return "本机没有别的地址 this machine has no other address", errSkipped
+	}
+	return fmt.Sprintf("在 %d 个别的地址上连不上 unreachable at %d other addresses", knocked, knocked), nil
+}
+
+// metricsListener asks for the metrics as a page with a rebound name, and as a page of another site.
+func (k *checker) metricsListener(ctx context.Context) (string, error) {
+	if k.config.Listen.Metrics == "" {
+		return "没有配置 not configured", errSkipped
+	}
+	if k.config.Listen.WebConfig != "" {
+		return "有口令或 TLS guarded by web_config", errSkipped
+	}
+	for _, change := range []func(*http.Request){host("attacker.example"), header("Origin", "https://attacker.example")} {
+		status, err := k.probeAt(ctx, k.config.Listen.Metrics, http.MethodGet, "/metrics", change)
+		if err != nil {
+			return "", err
+		}
+		if status < http.StatusBadRequest {
+			return "", fmt.Errorf("指标给了外站，应答 %d / metrics are answered to a page", status)
+		}
+	}
+	return "不给网页 not for web pages", nil
+}
+
+// securityHeaders demands that no page frames, sniffs, keeps or feeds an answer.
+func (k *checker) securityHeaders(ctx context.Context) (string, error) {
+	for _, path := range []string{"/livez", "/console/", "/v1/reader"} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+k.config.Listen.API+path, nil)
+		if err != nil {
+			return "", err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return "", err
+		}
+		_ = response.Body.Close()
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Content-Security-Policy": "default-src 'none'",
+		} {
+			if !strings.HasPrefix(response.Header.Get(name), want) {
+				return "", fmt.Errorf("%s 缺少 %s: %s / lacks it", path, name, want)
+			}
+		}
+	}
+	return "齐全 all there", nil
+}
+
+// guesses are more wrong tokens than anybody mistypes. They slow down nobody who has a right one.
+const guesses = 300
+
+// manyGuesses tries tokens one after the other: the daemon must begin to refuse without looking.
+func (k *checker) manyGuesses(ctx context.Context) (string, error) {
+	for n := range guesses {
+		status, err := k.probe(ctx, http.MethodGet, "/v1/reader", bearer(fmt.Sprintf("gj_guess%d", n)))
+		if err != nil {
+			return "", err
+		}
+		if status == http.StatusTooManyRequests {
+			return fmt.Sprintf("第 %d 次起限速 slowed down from guess %d", n+1, n+1), nil
+		}
+	}
+	return "", fmt.Errorf("%d 次都没有限速 / never slowed down", guesses)
+}
+
+// refusalsCounted demands that the attacks made so far stand in the metrics, by reason: what nobody counts, nobody is alerted to.
+func (k *checker) refusalsCounted(ctx context.Context) (string, error) {
+	if k.config.Listen.Metrics == "" || k.config.Listen.WebConfig != "" {
+		return "指标没有配置或有口令 no metrics, or guarded", errSkipped
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+k.config.Listen.Metrics+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	for _, reason := range []settle.Code{settle.BadHost, settle.BadOrigin, settle.Unauthenticated, settle.RateLimited} {
+		series := fmt.Sprintf("gongji_api_rejected_requests_total{reason=%q} ", reason)
+		if _, rest, found := strings.Cut(string(text), series); !found || strings.HasPrefix(rest, "0\n") {
+			return "", fmt.Errorf("%s 没有计数 / is not counted", reason)
+		}
+	}
+	return "按原因 by reason", nil
 }
 
 func ownOrigin(r *http.Request) { r.Header.Set("Origin", "http://"+r.URL.Host) }
@@ -107,7 +238,7 @@ func (k *checker) oversizedBody(ctx context.Context) (string, error) {
 		r.Body, r.ContentLength = io.NopCloser(io.LimitReader(endless{}, 64<<20)), 64<<20
 	})
 	switch {
-	case err == nil && status != http.StatusUnauthorized && status != http.StatusRequestEntityTooLarge:
+	case err == nil && status != http.StatusUnauthorized && status != http.StatusTooManyRequests && status != http.StatusRequestEntityTooLarge:
 		return "", fmt.Errorf("应答 %d，应为 401 或 413 / answered %d", status, status)
 	case err != nil && ctx.Err() == nil:
 		return "已断开 hung up", nil

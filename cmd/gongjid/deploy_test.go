@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -297,5 +299,35 @@ func TestUnitIsSound(t *testing.T) {
 		if output, err := exec.Command(analyze, "security", "--offline=true", "--threshold="+limit, file).CombinedOutput(); err != nil {
 			t.Errorf("%s is more exposed than %s tenths: %v\n%s", unit, limit, err, output[max(0, len(output)-200):])
 		}
+	}
+}
+
+// TestNoPrivateKeyIsShipped: no file of the house but the sources of tests holds a private key, so none is in a package; a key
+// that every customer has protects none of them.
+func TestNoPrivateKeyIsShipped(t *testing.T) {
+	looked := 0
+	err := filepath.WalkDir(moduleRoot(t), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata"):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		looked++
+		if bytes.Contains(text, []byte("-----BEGIN "+"PRIVATE KEY")) || regexp.MustCompile(`-----BEGIN [A-Z ]+ PRIVATE KEY`).Match(text) {
+			t.Errorf("%s holds a private key", path)
+		}
+		for _, ending := range []string{".pfx", ".p12", ".jks", ".key"} {
+			if strings.HasSuffix(path, ending) {
+				t.Errorf("%s is a store of keys", path)
+			}
+		}
+		return err
+	})
+	if err != nil || looked < 500 {
+		t.Errorf("%d files looked at, %v", looked, err)
 	}
 }

@@ -127,7 +127,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := d.run(ctx); err != nil {
 		return &d.report, err
 	}
-	draining, stop := context.WithTimeout(ctx, 3*time.Minute)
+	draining, stop := context.WithTimeout(ctx, 3*time.Minute+time.Duration(o.Sales)*30*time.Millisecond)
 	defer stop()
 	if err := p.Drain(draining); err != nil {
 		return &d.report, err
