@@ -51,6 +51,9 @@ type UploadDossier struct {
 	// Late: goods that came back, while a message that told of their sale (3505) has no outcome and may still be on its way,
 	// although another has been answered.
 	Late bool
+	// Returning: goods that were sold, of which a pack had come back from an earlier sale, and the centre has not been told of
+	// that (3506): it has the pack as sold to somebody else.
+	Returning bool
 }
 
 // UploadMessage is one message of an upload, in the journal before it is sent.

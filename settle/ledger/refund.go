@@ -421,7 +421,7 @@ func (g *giving) store(t *tx) error {
 			return err
 		}
 	}
-	if err := g.releaseTraces(t); err != nil {
+	if err := errors.Join(g.releaseTraces(t), g.noteBack(t, report)); err != nil {
 		return err
 	}
 	if err := t.indexReturn(key, record, g.sold.Sale.Patient, back, g.lines, g.record.Kept); err != nil {

@@ -57,7 +57,7 @@ func (t *tx) queueReturned(report, settlement, sold, own int64, at time.Time) er
 	var setlID string
 	err := t.get("SELECT setl_id FROM upload WHERE settlement = ? AND kind = ?", []any{settlement, settle.UploadSold}, &setlID)
 	if errors.Is(err, errNoRows) {
-		return nil
+		return t.forgetBack(report)
 	}
 	if err != nil {
 		return err
@@ -203,12 +203,12 @@ func (l *Ledger) UploadDossier(ctx context.Context, id int64) (d settle.UploadDo
 }
 
 func (t *tx) uploadDossier(id int64) (d settle.UploadDossier, err error) {
-	var settlement, sold, own int64
+	var settlement, sold, own, report int64
 	found := false
-	err = t.each("SELECT "+uploadColumns+", s.id, s.record, r.record"+uploadTables+"JOIN report r ON r.id = u.report WHERE u.id = ?", []any{id},
+	err = t.each("SELECT "+uploadColumns+", s.id, s.record, r.record, r.id"+uploadTables+"JOIN report r ON r.id = u.report WHERE u.id = ?", []any{id},
 		func(scan func(dest ...any) error) (err error) {
 			found = true
-			d.Upload, err = t.scanUpload(scan, &settlement, &sold, &own)
+			d.Upload, err = t.scanUpload(scan, &settlement, &sold, &own, &report)
 			return err
 		})
 	if err != nil {
@@ -247,36 +247,50 @@ func (t *tx) uploadDossier(id int64) (d settle.UploadDossier, err error) {
 		return d, err
 	}
 	if d.Upload.Kind != settle.UploadReturned {
-		return d, nil
+		d.Returning, err = t.returning(d.Sale.Lines, report)
+		return d, err
 	}
 	return d, t.get(`SELECT COUNT(*) > 0 FROM upload s JOIN upload_message m ON m.upload = s.id
 		WHERE s.settlement = ? AND s.kind = 'sold' AND m.state IN ('sent', 'unknown')`, []any{settlement}, &d.Late)
 }
 
-// Returning reports whether one of these trace codes came back with another settlement and the centre has not been told so yet
-// (3506): it still has the code as sold. settlement is the one that sold it anew. STORE_BROKEN.
-func (l *Ledger) Returning(ctx context.Context, settlement string, codes []string) (found bool, err error) {
-	err = l.read(ctx, func(t *tx) error {
-		var open []int64
-		err := t.each(`SELECT u.id FROM upload u JOIN settlement s ON s.id = u.settlement WHERE u.done = 0 AND u.kind = 'returned' AND s.ref <> ?`,
-			[]any{settlement}, func(scan func(dest ...any) error) error {
-				var id int64
-				err := scan(&id)
-				open = append(open, id)
-				return err
-			})
-		for i := 0; err == nil && !found && i < len(open); i++ {
-			var d settle.UploadDossier
-			if d, err = t.uploadDossier(open[i]); err != nil {
+// noteBack remembers which trace codes a return takes back, so that a pack that is sold again is not uploaded before its return.
+func (g *giving) noteBack(t *tx, report int64) error {
+	if !t.ledger.options.Goods {
+		return nil
+	}
+	for _, line := range tracedLines(g.lines) {
+		part, err := partBack(line, g.back.Kept)
+		if err != nil {
+			return err
+		}
+		for _, code := range part.TraceCodes {
+			if err := t.run("INSERT OR IGNORE INTO trace_back (code, report) VALUES (?, ?)", code, report); err != nil {
 				return err
 			}
-			found = slices.ContainsFunc(d.Sale.Lines, func(line settle.Line) bool {
-				return slices.ContainsFunc(line.TraceCodes, func(code string) bool { return slices.Contains(codes, code) })
-			})
 		}
-		return err
-	})
-	return found, err
+	}
+	return nil
+}
+
+// forgetBack forgets the codes of a return of which the centre has been told, or never will be.
+func (t *tx) forgetBack(report int64) error {
+	return t.run("DELETE FROM trace_back WHERE report = ?", report)
+}
+
+// returning reports whether one of the codes came back with a return before a sale, and the centre has not been told so yet: the
+// return's own report may be on its way, or its 3506.
+func (t *tx) returning(lines []settle.Line, sale int64) (found bool, err error) {
+	for i := range lines {
+		for _, code := range lines[i].TraceCodes {
+			err := t.get(`SELECT EXISTS (SELECT 1 FROM trace_back b JOIN report r ON r.id = b.report LEFT JOIN upload u ON u.report = r.id
+				WHERE b.code = ? AND b.report < ? AND (r.done = 0 OR u.done = 0))`, []any{code, sale}, &found)
+			if err != nil || found {
+				return found, err
+			}
+		}
+	}
+	return false, nil
 }
 
 // visitNumber is the venue's number of a visit (mdtrt_sn): the clinic's own, or the receipt of a pharmacy's sale.
@@ -340,8 +354,14 @@ func (l *Ledger) FinishUpload(ctx context.Context, r settle.UploadResult) error 
 		}
 		err := t.run("UPDATE upload SET state = ?, done = ?, next = ?, attempts = attempts + ?, fault = ? WHERE id = ?",
 			r.UploadState, r.Done, millis(r.NextAt), attempts, r.Fault, r.Upload)
-		if err != nil || !r.Done || r.UploadState != settle.ReportRefused {
+		if err != nil || !r.Done {
 			return err
+		}
+		if err := t.run("DELETE FROM trace_back WHERE report = (SELECT report FROM upload WHERE id = ?)", r.Upload); err != nil {
+			return err
+		}
+		if r.UploadState != settle.ReportRefused {
+			return nil
 		}
 		return t.raiseGoods(r.Upload, r.At)
 	})

@@ -51,7 +51,8 @@
 // word. Rows that were refused for a passing reason are sent again, and only these; rows refused for good, and rows that do
 // not fit the interface, are named on the work list. A message without an outcome is sent again: a row carries its receipt
 // and codes, and after such a message "there already" means taken. A return waits until every 3505 of its sale is answered, or
-// as long as one without an answer may still be on its way (ProofAfter): what arrived after the 3506 would stand for good.
+// as long as one without an answer may still be on its way (ProofAfter): what arrived after the 3506 would stand for good. A pack
+// that came back and was sold again is uploaded as sold once its return is, also where the return's own report has not got there yet.
 //
 // # In line
 //

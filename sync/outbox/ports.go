@@ -42,8 +42,6 @@ type Uploads interface {
 	DueUploads(ctx context.Context, now time.Time, n int) ([]settle.Upload, error)
 	// UploadDossier gathers what an upload's next message needs.
 	UploadDossier(ctx context.Context, id int64) (settle.UploadDossier, error)
-	// Returning reports whether one of these trace codes came back with another settlement, and its 3506 is not through yet.
-	Returning(ctx context.Context, settlement string, codes []string) (bool, error)
 	// BeginUpload writes a message to the journal as sent. Only after it has returned may the message leave.
 	BeginUpload(ctx context.Context, m settle.UploadMessage) error
 	// FinishUpload writes the outcome, what became of each row, and the upload's state, in one transaction.

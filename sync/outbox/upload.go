@@ -110,21 +110,37 @@ func (w *Worker) uploadOne(ctx context.Context, id int64) error {
 		return err
 	}
 	p.result.MsgID = prepared.MsgID
-	p.conclude(ctx, rows, signNo, operator, w.options.Client.Send(ctx, prepared))
+	p.conclude(rows, signNo, operator, w.options.Client.Send(ctx, prepared))
 	return p.finish(ctx)
 }
 
 const (
 	lateText = "销售上传（3505）有一次没有应答，可能还在路上；等它不会再到，再上传退货（3506）"
+	// returningText is the fault of a sale that waits behind a return.
+	returningText = "同一盒药上一次销售的退货（3506）还没有上传到医保中心；退货上传后再上传这次销售（3505）"
+	// heldLeast is how long a sale is held at first, and heldShare the part of its age that it is held later.
+	heldLeast = time.Second
+	heldShare = 8
 	// heldMost is how long a return is held until it is looked at again. The store takes a pause that is much longer for one
 	// that was written by a wrong clock.
 	heldMost = 5 * time.Minute
 )
 
-// behind holds a return back behind a 3505 of the sale that may still be on its way, until ProofAfter has passed: arriving
+// behind holds an upload back that must come after another: a sale of a pack behind the return of its earlier sale, which the
+// centre may be told of days later, and a return behind its sale.
+func (p *parcel) behind() bool {
+	if p.dossier.Returning {
+		age := p.w.options.Clock().Sub(p.dossier.Upload.CreatedAt)
+		p.held, p.result.Fault = max(heldLeast, min(age/heldShare, heldMost)), returningText
+		return true
+	}
+	return p.behindSale()
+}
+
+// behindSale holds a return back behind a 3505 of the sale that may still be on its way, until ProofAfter has passed: arriving
 // after the 3506 it would have the centre take the codes as sold for good. The time is counted by the monotonic clock, from the
 // first look in this process on: the PC's clock shortens it by nothing, and a restart only begins it anew.
-func (p *parcel) behind() bool {
+func (p *parcel) behindSale() bool {
 	id := p.dossier.Upload.ID
 	if !p.dossier.Late {
 		return false
@@ -171,7 +187,7 @@ func (p *parcel) row(n int, state settle.ReportState, fault string) {
 
 // conclude reads the outcome of a message. Infcode 0 alone is no success: each row has its own word. A message without an
 // outcome is sent again: its rows carry the receipt and the codes, and rows that are there already are told apart.
-func (p *parcel) conclude(ctx context.Context, rows []int, signNo string, operator settle.Operator, outcome nhsa.Outcome) {
+func (p *parcel) conclude(rows []int, signNo string, operator settle.Operator, outcome nhsa.Outcome) {
 	client := p.w.options.Client
 	switch {
 	case outcome.Result == nhsa.NotSent:
@@ -182,7 +198,7 @@ func (p *parcel) conclude(ctx context.Context, rows []int, signNo string, operat
 		p.result.State = settle.DispatchUnsent
 		p.wait(outcome.Fault)
 	case outcome.Done():
-		p.read(ctx, rows, outcome.Answer)
+		p.read(rows, outcome.Answer)
 	case outcome.Refused() && !client.MessageRepeated(outcome) && !client.Passing(outcome.Fault):
 		p.result.State = settle.DispatchRefused
 		for _, n := range rows {
@@ -198,7 +214,7 @@ func (p *parcel) conclude(ctx context.Context, rows []int, signNo string, operat
 }
 
 // read takes the word on each row.
-func (p *parcel) read(ctx context.Context, rows []int, answer *nhsa.Answer) {
+func (p *parcel) read(rows []int, answer *nhsa.Answer) {
 	client := p.w.options.Client
 	results, err := nhsa.DecodeGoods(answer, len(rows))
 	if err != nil {
@@ -211,28 +227,13 @@ func (p *parcel) read(ctx context.Context, rows []int, answer *nhsa.Answer) {
 		switch r := &results[i]; {
 		case r.Accepted || p.dossier.Unclear && client.RowRepeated(r.Text):
 			p.row(n, settle.ReportAccepted, "")
-		case client.Passing(r.Text) || client.RowRepeated(r.Text) && p.soldAnew(ctx, n):
+		case client.Passing(r.Text):
 			p.row(n, settle.ReportPending, r.Text)
 			p.wait(r.Text)
 		default:
 			p.row(n, settle.ReportRefused, r.Text)
 		}
 	}
-}
-
-// soldAnew reports whether the centre has a code of the row as sold only because the return of its earlier sale has not got
-// there yet: the same pack came back and was sold again.
-func (p *parcel) soldAnew(ctx context.Context, n int) bool {
-	if p.dossier.Upload.Kind != settle.UploadSold {
-		return false
-	}
-	ctx, cancel := p.w.writing(ctx)
-	defer cancel()
-	returning, err := p.w.options.Uploads.Returning(ctx, p.dossier.Upload.Settlement, p.dossier.Sale.Lines[n].TraceCodes)
-	if err != nil {
-		p.w.storeFault(ctx, "returning codes", err)
-	}
-	return returning || err != nil // it is asked again
 }
 
 // wait tries the rows that are left later.

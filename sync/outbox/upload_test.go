@@ -123,6 +123,38 @@ func TestPackSoldAgain(t *testing.T) {
 	}
 }
 
+// TestPackSoldAgainBeforeItsReturnIsAccepted: a pack comes back and is sold to somebody else while the return's report finds no way
+// to the centre. The new sale is accepted, and its 3505 waits until the return's 3506 is through: it leaves once, and is not refused.
+func TestPackSoldAgainBeforeItsReturnIsAccepted(t *testing.T) {
+	h, sale := goodsShop(t, nil, "2103=502-before:3")
+	defer h.close()
+	sent := &rowCounter{rows: map[string][]int{}}
+	l := h.begin(time.Second, 50*time.Millisecond, func(o *Options) { o.Uploads = sent.over(o.Uploads) })
+	if !h.rest(10 * time.Second) {
+		t.Fatal("no rest")
+	}
+	h.takeBack(l, sale, false)
+	order := h.order(h.members[0], false, false, 100)
+	order.Sale.Lines[0].TraceCodes = sale.settlement.Sale.Lines[0].TraceCodes
+	settled, _, err := h.Settle(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Wake()
+	if !h.rest(20 * time.Second) {
+		t.Fatal("no rest after the pack was sold again")
+	}
+	l.end(t)
+	h.server.Close()
+	h.verify([]*counted{sale, countedOf(settled)})
+	if list, err := h.AttentionList(t.Context(), 10); err != nil || len(list) != 0 {
+		t.Errorf("somebody is asked: %+v, %v", list, err)
+	}
+	if sold, back := len(sent.rows[nhsa.InfnoSold]), len(sent.rows[nhsa.InfnoReturned]); sold != 2 || back != 1 {
+		t.Errorf("%d messages of sales and %d of returns left", sold, back)
+	}
+}
+
 // await3506 waits until the return of goods that is due stands as it should.
 func (h *shop) await3506(as func(settle.Upload) bool) {
 	h.t.Helper()
