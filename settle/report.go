@@ -128,6 +128,7 @@ type DispatchResult struct {
 	// What the centre said of a binding request (G103): its state and reason, and the binding as it stands there now.
 	RequestState  RequestState
 	RequestAnswer string
+	NoBinding     bool // of a refused request: what it is about does not stand at the centre
 	Binding       *SnapshotBinding
 }
 

@@ -319,6 +319,11 @@ func (t *tx) answerRequest(m *sentMessage, r *settle.DispatchResult) (detail str
 	if err != nil || view.State != settle.RequestPending {
 		return "", err
 	}
+	if r.NoBinding && view.POS == endingPOS {
+		// Nothing stands there that could be ended: it was known from an import alone, or somebody else was first. That is what
+		// was asked for.
+		r.RequestState = settle.RequestConfirmed
+	}
 	state := r.RequestState
 	switch state {
 	case settle.RequestConfirmed:

@@ -26,6 +26,7 @@ type request struct {
 	Content  json.RawMessage     `json:"content"`
 	State    settle.RequestState `json:"state"`
 	Reason   string              `json:"reason,omitempty"`
+	None     bool                `json:"none,omitempty"` // there is no such binding
 	Asked    int                 `json:"asked"`
 	Binding  string              `json:"binding_id,omitempty"`
 	Bindings []json.RawMessage   `json:"bindings,omitempty"`
@@ -76,6 +77,7 @@ func (w *work) decideBinding(now *request, ask *nhsa.BindingAsk) error {
 	}
 	giver, beneficiary := w.people.at(ask.Giver), w.people.at(ask.Beneficiary)
 	if giver == nil || beneficiary == nil {
+		now.None = ask.Action != string(settle.BindingBind)
 		return refuse("未查询到参保人员信息")
 	}
 	var changed []settle.SnapshotBinding
@@ -91,7 +93,7 @@ func (w *work) decideBinding(now *request, ask *nhsa.BindingAsk) error {
 		}
 		changed = w.bind(now, ask)
 	} else {
-		if existing == nil {
+		if now.None = existing == nil; now.None {
 			return refuse("双方没有有效的共济绑定")
 		}
 		changed = w.alter(existing, ask)
@@ -205,7 +207,7 @@ func (w *work) takeRequest(r *request) error {
 }
 
 func (w *work) requestAnswer(r *request) (any, error) {
-	out := nhsa.BindingAnswer{Binding: json.RawMessage("null"), State: r.State, Reason: r.Reason}
+	out := nhsa.BindingAnswer{Binding: json.RawMessage("null"), State: r.State, Reason: r.Reason, NoBinding: r.None}
 	if b := w.bindings.at(r.Binding); b != nil {
 		encoded, err := feed.EncodeBinding(b.SnapshotBinding)
 		if err != nil {

@@ -126,6 +126,8 @@ type BindingAnswer struct {
 	Binding json.RawMessage     `json:"binding"`
 	State   settle.RequestState `json:"state"`
 	Reason  string              `json:"reason"`
+	// NoBinding: what was to be changed or ended does not stand at the centre, and perhaps never has.
+	NoBinding bool `json:"no_binding,omitempty"`
 }
 
 // DecodeBindingAnswer reads the output of G103.
@@ -134,7 +136,7 @@ func DecodeBindingAnswer(a *Answer) (BindingAnswer, error) {
 	if err != nil {
 		return BindingAnswer{}, errors.New("the answer has no output")
 	}
-	out := BindingAnswer{State: settle.RequestState(f.text("state")), Reason: f.text("reason")}
+	out := BindingAnswer{State: settle.RequestState(f.text("state")), Reason: f.text("reason"), NoBinding: f.text("no_binding") == "true"}
 	if f.has("binding") {
 		out.Binding = unquoteJSON(f.values["binding"])
 	}

@@ -51,6 +51,7 @@ func (r *run) asked(result *settle.DispatchResult, outcome nhsa.Outcome) {
 	}
 	result.State, result.ReportState, result.Done = settle.DispatchAccepted, settle.ReportAccepted, true
 	result.RequestState, result.RequestAnswer = answer.State, r.redact(answer.Reason)
+	result.NoBinding = answer.NoBinding && answer.State == settle.RequestRefused
 	if answer.State == settle.RequestPending && r.w.options.AskAgain > 0 {
 		result.ReportState, result.Done, result.NextAt = settle.ReportPending, false, result.At.Add(r.w.options.AskAgain)
 	}
