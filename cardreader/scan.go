@@ -35,7 +35,8 @@ type Scan struct {
 	used bool
 }
 
-func newScan(text string, clock func() time.Time) *Scan {
+// NewScan is a code that was scanned just now.
+func NewScan(text string, clock func() time.Time) *Scan {
 	return &Scan{kind: scanner.Classify(text), code: text, clock: clock, until: clock().Add(ScanLife)}
 }
 
@@ -129,7 +130,7 @@ func (r *Reader) scanned(item scanner.Item) {
 		}
 	}
 	r.count(resultOK)
-	r.publish(CardInserted, content{state: StatePresent, scan: newScan(text, r.opts.Clock)})
+	r.publish(CardInserted, content{state: StatePresent, scan: NewScan(text, r.opts.Clock)})
 }
 
 // ErrNoScan says that ScanOnce heard nothing.
@@ -166,7 +167,7 @@ func ScanOnce(ctx context.Context, opts Options, trace io.Writer) (scan *Scan, e
 		case ok && item.Kind != scanner.ItemMessage:
 			return nil, scanFault(nil)
 		case ok:
-			return newScan(item.Message.Text, opts.Clock), nil
+			return NewScan(item.Message.Text, opts.Clock), nil
 		}
 	}
 }

@@ -180,11 +180,25 @@ func (w *world) settleUp() {
 	defer w.mu.Unlock()
 	w.model.close()
 	for _, v := range w.venues {
-		w.model.refused(v.code, v.waiting)
+		w.model.refused(v.code, v.waiting, w.windowEnds(v))
 	}
 	for _, tag := range w.refused {
 		w.model.must(len(w.model.standing(tag)) == 0, ruleRefused, "%s is booked", tag)
 	}
+}
+
+// windowEnds is how many bindings of people who have died a venue may have to tell a person about: where the centre takes no
+// requests over the line, the family goes to its window.
+func (w *world) windowEnds(v *venue) (most int) {
+	if !v.plain {
+		return 0
+	}
+	for _, b := range snapshot(begins, w.families).Bindings {
+		if w.model.dead[b.Giver] || w.model.dead[b.Beneficiary] {
+			most++
+		}
+	}
+	return most
 }
 
 // adjustments tells the model what the shops were told since of all sales, or of those that the centre booked otherwise.

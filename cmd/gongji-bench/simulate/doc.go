@@ -6,8 +6,10 @@
 // delays what it carries. Venues are killed at any moment, between a journal entry and its message too, and are opened
 // again on what a kill would have left on disk; their clocks jump both ways. The centre is killed too, and opened again on its
 // journal, of which the last line may be torn; what it had not answered is never answered. Cards
-// are reported lost there, and people dead, while venues are cut off. Session, ledger (SQLite on disk), outbox,
-// feed, reconciliation and centre are the real ones. Only time, the card readers and the line are made up.
+// are reported lost there, and people dead, while venues are cut off. Some patients show a 医保码 and no card. For some venues the
+// centre has no feed extension: they know the families from a file, and hear each holder's own balance by 1101. Session,
+// ledger (SQLite on disk), outbox, feed, reconciliation and centre are the real ones. Only time, the card readers and the line
+// are made up.
 //
 // # What must hold
 //

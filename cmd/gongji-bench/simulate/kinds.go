@@ -11,10 +11,12 @@ const (
 	KindRestarts = "centre-restarts" // the centre is killed and opened again on its journal
 	KindLists    = "lists"           // cards are reported lost and people deceased at the centre
 	KindRush     = "rush"            // customers of a busy world leave less time between them; some outboxes wait longer between two tries
+	KindPlain    = "plain-venues"    // some venues have no feed extension: 1101 on a swipe, and the families from a file when they open
+	KindCodes    = "codes"           // some patients show a 医保码 instead of a card
 )
 
 // Kinds lists them.
-var Kinds = []string{KindRestarts, KindLists, KindRush}
+var Kinds = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes}
 
 // CheckKinds is an error that names what is no kind.
 func CheckKinds(names []string) error {

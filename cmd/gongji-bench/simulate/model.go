@@ -160,11 +160,16 @@ func (m *model) settled(s sold, pays purse) {
 }
 
 // heeds holds a new sale against what the venue had been told before it was asked for.
-func (m *model) heeds(venue, tag, patient string, known map[string]bar, pays purse) {
+// A lost card keeps nobody from showing a 医保码.
+func (m *model) heeds(venue, tag, patient string, code bool, known map[string]bar, pays purse) {
 	if len(m.blocked) == 0 {
 		return
 	}
-	m.must(known[patient] == 0, ruleBarred, "%s at %s: the patient is barred (%d)", tag, venue, known[patient])
+	bars := known[patient]
+	if code {
+		bars &^= barredCard
+	}
+	m.must(bars == 0, ruleBarred, "%s at %s: the patient is barred (%d)", tag, venue, bars)
 	for who := range pays {
 		m.must(known[who]&barredPerson == 0, ruleBarred, "%s at %s: %s is dead and pays", tag, venue, who)
 	}
@@ -183,8 +188,9 @@ func (m *model) ofDead(s *sold) (most fen) {
 }
 
 // refused holds how many reports of a venue wait for a person against the sales that the centre would not book.
-func (m *model) refused(venue string, waiting int) {
-	most := 0
+// ends are other things about those people that may wait for a person.
+func (m *model) refused(venue string, waiting, ends int) {
+	most := ends
 	for _, s := range m.sales {
 		if s.venue == venue && m.blocked[s.patient] {
 			most++

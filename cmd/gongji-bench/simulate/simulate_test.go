@@ -78,7 +78,7 @@ func memory() string {
 }
 
 // before are the kinds that worlds did not have when the older of the seeds were found.
-var before = []string{KindRestarts, KindLists, KindRush}
+var before = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes}
 
 // TestSeedsThatFailed runs the seeds by which faults were found.
 func TestSeedsThatFailed(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"gongji/daemon/session"
 	"gongji/settle"
+	"gongji/sync/centre"
 )
 
 // purchase is a sale that a till remembers.
@@ -18,6 +19,7 @@ type purchase struct {
 	id      string // settlement
 	units   []int  // still sold, by line
 	closed  bool   // reversed
+	code    bool   // the patient shows a 医保码 and no card
 }
 
 // work is a till's day: sales, returns and repeats, with pauses.
@@ -59,14 +61,17 @@ func (t *till) giveBack(who *member) {
 	delete(w.cards, who.psn)
 }
 
-// present puts a card into the reader, does the work, and takes the card out.
-func (t *till) present(who *member, work func()) {
+// present puts a card into the reader, does the work, and takes the card out. Who shows a code has it scanned when it is asked
+// for: see settle.
+func (t *till) present(who *member, code bool, work func()) {
 	if who = t.borrow(who); who == nil {
 		return
 	}
 	defer t.giveBack(who)
-	t.reader.Insert(who.chip())
-	defer t.reader.Remove()
+	if !code {
+		t.reader.Insert(who.chip())
+		defer t.reader.Remove()
+	}
 	time.Sleep(t.dice.between(100*time.Millisecond, 9*time.Second))
 	work()
 }
@@ -86,7 +91,11 @@ func (t *till) ask(what string, call func(context.Context, *session.Session) err
 		err = call(ctx, d.session)
 		cancel()
 		heard := !d.gone() && (attempt > 3 || !t.dice.hit(5) || t.venue.world.mended.Load())
-		t.venue.note("%s %s: %s heard %t", t.name, what, outcome(err), heard)
+		answer := outcome(err)
+		if d.gone() { // what a killed daemon would have said depends on how far it came
+			answer = "killed"
+		}
+		t.venue.note("%s %s: %s heard %t", t.name, what, answer, heard)
 		if heard {
 			return d, err
 		}
@@ -117,9 +126,10 @@ func outcome(err error) string {
 // sell settles a new sale.
 func (t *till) sell() {
 	who := one(t.dice, t.venue.world.people)
-	t.present(who, func() {
+	code := t.venue.world.has(KindCodes) && t.dice.hit(20)
+	t.present(who, code, func() {
 		t.serial++
-		p := &purchase{who: who, tag: fmt.Sprintf("%s-%s-%d", t.venue.code[9:], t.name, t.serial)}
+		p := &purchase{who: who, code: code, tag: fmt.Sprintf("%s-%s-%d", t.venue.code[9:], t.name, t.serial)}
 		p.request = session.SettleRequest{SaleRequest: session.SaleRequest{
 			POS: t.name, SaleID: p.tag, Terminal: t.name, Operator: session.OperatorRequest{ID: "1001", Name: "李敏"}, MedType: "41",
 			Patient: session.PatientRequest{IDNumber: who.idNumber, Name: who.name},
@@ -156,6 +166,10 @@ func (t *till) settle(p *purchase) bool {
 	var replayed bool
 	known := t.venue.bars()
 	d, err := t.ask("settles "+p.tag, func(ctx context.Context, c *session.Session) (err error) {
+		if p.code && p.id == "" { // each time a fresh one: it is used once
+			t.scanner.Scan(centre.Evoucher(p.who.psn, time.Now()), t.venue.now)
+			defer t.scanner.Remove()
+		}
 		s, replayed, err = c.Settle(ctx, p.request)
 		return err
 	})
@@ -164,12 +178,15 @@ func (t *till) settle(p *purchase) bool {
 		return false
 	}
 	p.id = s.ID
-	t.venue.world.settled(t.venue, p.tag, p.who.psn, known, d, &s, replayed)
+	t.venue.world.settled(t.venue, p, known, d, &s, replayed)
 	return true
 }
 
 // refusals are what a till may be told instead of a settlement.
 var refusals = []settle.Code{settle.OfflineLimit, settle.LedgerStale, settle.RuleRefused, settle.PersonUnknown}
+
+// codeGone are what one is told of a 医保码 that is used up, or that nobody can be asked about.
+var codeGone = []settle.Code{settle.UpstreamSilent, settle.CardAbsent}
 
 func (t *till) refused(p *purchase, err error) {
 	w := t.venue.world
@@ -178,7 +195,8 @@ func (t *till) refused(p *purchase, err error) {
 	code := settle.CodeOf(err)
 	w.total.Refused[string(code)]++
 	lost := code == settle.CardReportedLost && w.model.blocked[p.who.psn]
-	w.model.must(lost || slices.Contains(refusals, code), ruleAnswered, "%s: %v", p.tag, err)
+	gone := p.code && slices.Contains(codeGone, code)
+	w.model.must(lost || gone || slices.Contains(refusals, code), ruleAnswered, "%s: %v", p.tag, err)
 	w.refused = append(w.refused, p.tag)
 }
 
@@ -197,7 +215,7 @@ func (t *till) reverse() {
 	if p == nil {
 		return
 	}
-	t.present(p.who, func() {
+	t.present(p.who, false, func() {
 		t.serial++
 		id, tag := fmt.Sprintf("%s-%s-%d", t.venue.code[9:], t.name, t.serial), p.tag
 		var back settle.Return
@@ -225,7 +243,7 @@ func (t *till) refund() {
 		return
 	}
 	n := 1 + t.dice.IntN(p.units[i])
-	t.present(p.who, func() {
+	t.present(p.who, false, func() {
 		t.serial++
 		id, tag := fmt.Sprintf("%s-%s-%d", t.venue.code[9:], t.name, t.serial), p.tag
 		var back settle.Return

@@ -14,6 +14,8 @@ type Totals struct {
 	Worlds      int
 	Settlements int            // that a till was told of, each once
 	Offline     int            // of them while the centre was not reachable
+	Codes       int            // of them by a 医保码
+	Plain       int            // of them at a venue without the feed extension
 	Returns     int            // reversals and refunds
 	Refused     map[string]int // sales by code
 	Faults      map[string]int // injected, by kind
@@ -33,6 +35,7 @@ func (t *Totals) Add(o *Totals) {
 		*t = newTotals()
 	}
 	t.Worlds, t.Settlements, t.Offline, t.Returns = t.Worlds+o.Worlds, t.Settlements+o.Settlements, t.Offline+o.Offline, t.Returns+o.Returns
+	t.Codes, t.Plain = t.Codes+o.Codes, t.Plain+o.Plain
 	t.Records, t.Short, t.AtRisk = t.Records+o.Records, t.Short+o.Short, t.AtRisk+o.AtRisk
 	for _, pair := range []struct{ into, from map[string]int }{{t.Refused, o.Refused}, {t.Faults, o.Faults}, {t.Checked, o.Checked}} {
 		for name, n := range pair.from {
@@ -43,7 +46,7 @@ func (t *Totals) Add(o *Totals) {
 
 // Print writes the totals for a reader.
 func (t *Totals) Print(out io.Writer) {
-	fmt.Fprintf(out, "worlds %d, settlements %d (offline %d), returns %d, ledger records verified %d\n", t.Worlds, t.Settlements, t.Offline, t.Returns, t.Records)
+	fmt.Fprintf(out, "worlds %d, settlements %d (offline %d, by a code %d, where there is 1101 only %d), returns %d, ledger records verified %d\n", t.Worlds, t.Settlements, t.Offline, t.Codes, t.Plain, t.Returns, t.Records)
 	fmt.Fprintf(out, "booked short of the shop, shown as adjusted: offline within what was at risk %s yuan, online by two venues at once %s yuan\n", t.AtRisk, t.Short)
 	for _, table := range []struct {
 		title string

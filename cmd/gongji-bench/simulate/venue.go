@@ -38,6 +38,7 @@ type venue struct {
 	wrong  atomic.Int64 // how far the PC's clock is off
 	killed chan string  // asks the keeper to kill the daemon: why
 	lines  []period
+	plain  bool // it has 1101 only
 
 	mu      sync.Mutex
 	runs    int
@@ -97,6 +98,24 @@ func (v *venue) plan(span time.Duration) {
 		at = at.Add(d.between(v.world.span(20*time.Second), v.world.outage()))
 		v.lines = append(v.lines, period{at, one(d, []string{"cut", "cut", "cut", "slow"})})
 	}
+}
+
+// importFamilies brings the families and their bindings to a venue that has 1101 only, as an imported file does: once, before
+// its first customer. What it hears later is each holder's own balance.
+func (v *venue) importFamilies(d *daemon) error {
+	v.mu.Lock()
+	known := len(v.heard) > 0
+	v.mu.Unlock()
+	if known {
+		return nil
+	}
+	file := snapshot(begins, v.world.families)
+	file.Full = true
+	if err := d.ledger.ApplySnapshot(context.Background(), file); err != nil {
+		return err
+	}
+	v.hear(&file)
+	return nil
 }
 
 // patience is how long the outbox of a venue waits after a failure, and between two probes of a line that is down; 0: as every
@@ -159,6 +178,11 @@ func (v *venue) start() error {
 	if err := v.wire(d, venue); err != nil {
 		return errors.Join(err, d.ledger.Close())
 	}
+	if v.plain {
+		if err := v.importFamilies(d); err != nil {
+			return errors.Join(err, d.ledger.Close())
+		}
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	d.session.Start()
@@ -208,13 +232,16 @@ func (v *venue) wire(d *daemon, venue settle.Venue) error {
 	}
 	if d.feed, err = feed.New(feed.Options{
 		Store: store, Client: client, SignIns: signIns, Clock: v.now, Logger: v.logger(), Jitter: v.jitter,
-		Extension: true, OnSwipe: true, Interval: 20 * time.Minute, Page: 7,
+		Extension: !v.plain, OnSwipe: true, Interval: 20 * time.Minute, Page: 7,
 	}); err != nil {
 		return err
 	}
 	var readers []session.NamedReader
 	for _, t := range v.tills {
 		readers = append(readers, session.NamedReader{Name: t.name, Terminal: t.name, Role: cardreader.RoleCard, Reader: t.reader})
+		if v.world.has(KindCodes) {
+			readers = append(readers, session.NamedReader{Name: t.name + "-scanner", Terminal: t.name, Role: cardreader.RoleScanner, Reader: t.scanner})
+		}
 	}
 	d.session, err = session.New(session.Options{
 		Readers: readers, Ledger: d.ledger, Centre: &upstream{d}, Venue: venue, Clock: v.now, Logger: v.logger(), Registerer: prometheus.NewRegistry(),
@@ -237,8 +264,13 @@ func (u *upstream) Refresh(ctx context.Context, c cardreader.Credential) error {
 	return err
 }
 
-func (u *upstream) Resolve(context.Context, string) (session.Resolved, error) {
-	return session.Resolved{}, settle.NewError(settle.PersonUnknown, nil)
+func (u *upstream) Resolve(ctx context.Context, code string) (session.Resolved, error) {
+	person, err := u.d.feed.Refresh(ctx, feed.Holder{Kind: settle.CredentialEvoucher, Number: code})
+	if err != nil {
+		return session.Resolved{}, err
+	}
+	number, err := settle.ParseIDNumber(person.IDNumber)
+	return session.Resolved{Person: u.d.ledger.PersonID(person.PsnNo), Number: number, Name: person.Name}, err
 }
 
 // tell keeps the centre's time without making the client wait; agree sets the high-water clock by it.
@@ -323,6 +355,8 @@ type till struct {
 	name   string
 	dice   dice
 	reader *sessiontest.Reader
-	serial int
-	mine   []*purchase
+	// scanner is the one beside it.
+	scanner *sessiontest.Reader
+	serial  int
+	mine    []*purchase
 }

@@ -65,6 +65,7 @@ type world struct {
 	rules    *settle.Rules
 	offline  settle.OfflineLimits
 	people   []*member
+	families [][]member
 	office   *office
 	venues   []*venue
 	journal  *journal
@@ -163,11 +164,10 @@ func (w *world) make() error {
 	d := throw(w.seed, "world")
 	w.rules.Refund.Mode = one(d, []settle.RefundMode{settle.RefundCancelResettle, settle.RefundLineOrigin, settle.RefundProportional})
 	w.model = newModel(purse{})
-	var families [][]member
 	for n := range w.Families {
-		families = append(families, family(d, n))
-		for i := range families[n] {
-			m := &families[n][i]
+		w.families = append(w.families, family(d, n))
+		for i := range w.families[n] {
+			m := &w.families[n][i]
 			w.people = append(w.people, m)
 			if m.balance > 0 {
 				w.model.opening[m.psn] = fen(m.balance)
@@ -178,7 +178,7 @@ func (w *world) make() error {
 	if err := w.office.open(); err != nil {
 		return err
 	}
-	if err := w.office.centre.Seed(snapshot(time.Now(), families)); err != nil {
+	if err := w.office.centre.Seed(snapshot(time.Now(), w.families)); err != nil {
 		return err
 	}
 	for n := range w.Venues {
@@ -186,6 +186,7 @@ func (w *world) make() error {
 			world: w, code: fmt.Sprintf("P4301%07d", n+1), killed: make(chan string, 1), dealtTo: map[string]int{}, heard: map[string]word{},
 			barred: map[string]bar{},
 		}
+		v.plain = w.has(KindPlain) && n == w.Venues-1 && throw(w.seed, "plain").hit(50)
 		v.dice, v.dir = throw(w.seed, "venue", v.code), filepath.Join(w.dir, v.code)
 		if err := copyDir(blank.dir, v.dir); err != nil {
 			return err
@@ -193,7 +194,7 @@ func (w *world) make() error {
 		for n := range w.Tills {
 			name := fmt.Sprintf("T%d", n+1)
 			v.tills = append(v.tills, &till{venue: v, name: name, dice: throw(w.seed, "till", v.code, name),
-				reader: sessiontest.NewReader(name, name, cardreader.RoleCard)})
+				reader: sessiontest.NewReader(name, name, cardreader.RoleCard), scanner: sessiontest.NewReader(name+"-scanner", name, cardreader.RoleScanner)})
 		}
 		v.plan(w.day())
 		w.venues = append(w.venues, v)
@@ -336,7 +337,8 @@ func (w *world) undone(body []byte, at time.Time, doubtful bool) {
 }
 
 // settled and returned translate a till's answer for the model.
-func (w *world) settled(v *venue, tag, psn string, known map[string]bar, d *daemon, s *settle.Settlement, replayed bool) {
+func (w *world) settled(v *venue, p *purchase, known map[string]bar, d *daemon, s *settle.Settlement, replayed bool) {
+	tag, psn := p.tag, p.who.psn
 	var lines settle.Fen
 	for i := range s.Sale.Lines {
 		lines += s.Sale.Lines[i].Total
@@ -346,8 +348,14 @@ func (w *world) settled(v *venue, tag, psn string, known map[string]bar, d *daem
 	w.model.must(lines == s.Figures.Total, ruleSums, "%s: the lines are %s, the bill %s", tag, lines, s.Figures.Total)
 	v.note("is told of %s: offline %t, at risk %s, %v", tag, s.Offline, s.AtRisk, d.pays(s.Postings))
 	if w.model.sales[tag] == nil {
-		w.model.heeds(v.code, tag, psn, known, d.pays(s.Postings))
+		w.model.heeds(v.code, tag, psn, p.code, known, d.pays(s.Postings))
 		w.total.Settlements++
+		if p.code {
+			w.total.Codes++
+		}
+		if v.plain {
+			w.total.Plain++
+		}
 		if s.Offline {
 			w.total.Offline++
 		}

@@ -64,6 +64,14 @@ func (r *Reader) Insert(card cardreader.Credential) {
 	r.change(cardreader.CardInserted, cardreader.StatePresent, &card, nil)
 }
 
+// Scan shows a code to a scanner.
+func (r *Reader) Scan(code string, clock func() time.Time) {
+	r.mu.Lock()
+	r.status.Scan = cardreader.NewScan(code, clock)
+	r.mu.Unlock()
+	r.change(cardreader.CardInserted, cardreader.StatePresent, nil, nil)
+}
+
 // Reading puts a card in that is not read yet.
 func (r *Reader) Reading() {
 	r.mu.Lock()
