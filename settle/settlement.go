@@ -150,7 +150,7 @@ type Quote struct {
 // not. Whatever changes any of it changes the digest; a relative who spends money of their own that this bill would not
 // have touched does not.
 func (b *Bill) Digest(policy PolicyRef, plan *Plan) string {
-	data, err := canon.Append(nil, &struct {
+	data, err := canon.Append(make([]byte, 0, 4<<10), &struct {
 		Policy  PolicyRef
 		Patient PersonID
 		Lines   []Line

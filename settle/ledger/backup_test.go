@@ -49,7 +49,7 @@ func (h *house) moveTo(dir string) {
 func TestBackupUnderLoadRestores(t *testing.T) {
 	h := newHouse(t)
 	before := h.buy(h.patient, 300)
-	stop, stopped := make(chan struct{}), make(chan int)
+	stop, stopped, sold := make(chan struct{}), make(chan int), make(chan struct{})
 	go func() {
 		n := 0
 		for {
@@ -59,10 +59,13 @@ func TestBackupUnderLoadRestores(t *testing.T) {
 				return
 			default:
 				h.buy(h.patient, 1)
-				n++
+				if n++; n == 1 {
+					close(sold)
+				}
 			}
 		}
 	}()
+	<-sold // a small copy may be made before anybody has come
 	s, _ := h.backUp()
 	close(stop)
 	if n := <-stopped; n == 0 {

@@ -207,6 +207,18 @@ func valueOf(arg any) (driver.Value, error) {
 		return int64(v), nil
 	case settle.Date:
 		return int64(v), nil
+	case settle.Pot:
+		return string(v), nil
+	case settle.MedGroup:
+		return string(v), nil
+	case settle.ShopState:
+		return string(v), nil
+	case settle.ReportKind:
+		return string(v), nil
+	case settle.ReportState:
+		return string(v), nil
+	case settle.CredentialKind:
+		return string(v), nil
 	}
 	return driver.DefaultParameterConverter.ConvertValue(arg)
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -158,4 +159,33 @@ func TestExplanationIsOfTheStoredFacts(t *testing.T) {
 	}
 	_, err = h.Explain(t.Context(), "none")
 	wantCode(t, err, settle.NotFound)
+}
+
+// TestIdentityIsReadAsItWasWritten: the short way reads what JSON reads, and leaves to JSON whatever it does not know.
+func TestIdentityIsReadAsItWasWritten(t *testing.T) {
+	for _, who := range []identity{
+		{}, {"4301", "430102198001010015", "测试甲"}, {Name: `a"b`}, {Name: "a\\b"}, {Certno: `","name":"x`}, {Name: "<&>"}, {PsnNo: "\xff"},
+		{Name: "A\u2028"}, {Name: "艾尼瓦尔·买买提"},
+	} {
+		data, err := json.Marshal(who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got identity
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got.plain(data) && got != want {
+			t.Errorf("%s is read as %+v", data, got)
+		}
+	}
+	var got identity
+	if plain := `{"psn_no":"1","certno":"2","name":"某"}`; !got.plain([]byte(plain)) || got != (identity{"1", "2", "某"}) {
+		t.Errorf("%s is read as %+v", plain, got)
+	}
+	for _, other := range []string{``, `{}`, `{"psn_no":"1","certno":"2"}`, `{"psn_no":"1","certno":"2","name":"3","more":"4"}`, `{"psn_no":"1","certno":"2","name":"3`, "{\"psn_no\":\"\xff\",\"certno\":\"\",\"name\":\"\"}"} {
+		if got.plain([]byte(other)) {
+			t.Errorf("%s was read the short way", other)
+		}
+	}
 }

@@ -85,6 +85,13 @@ func (l *Ledger) Settlement(ctx context.Context, id string) (s settle.Settlement
 // SettlementBySale answers "what became of sale X?": the sale of this till, else the latest of any till of the venue
 // under that id; NOT_FOUND.
 func (l *Ledger) SettlementBySale(ctx context.Context, pos, saleID string) (s settle.Settlement, err error) {
+	err = l.lookUp(ctx, func(t *tx) error { // a till that sells asks before every sale, and nearly all are new
+		var one int
+		return notFound(t.get("SELECT 1 FROM settlement WHERE sale_id = ? LIMIT 1", []any{saleID}, &one))
+	})
+	if err != nil {
+		return s, err
+	}
 	err = l.read(ctx, func(t *tx) (err error) {
 		s, err = t.settlementBy(settlementQuery+"s.sale_id = ? ORDER BY s.pos = ? DESC, s.id DESC LIMIT 1", saleID, pos)
 		return err

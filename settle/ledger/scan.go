@@ -15,6 +15,12 @@ var errNull = errors.New("NULL where a value is needed")
 // assign puts a column into a variable. What most columns are is done here; for the rest, database/sql has the rules.
 func assign(dest any, column driver.Value) error {
 	switch d := dest.(type) {
+	case *sql.NullInt64:
+		if n, is := column.(int64); is || column == nil {
+			d.Int64, d.Valid = n, is
+			return nil
+		}
+		return d.Scan(column)
 	case sql.Scanner:
 		return d.Scan(column)
 	case *int64:

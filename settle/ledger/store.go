@@ -129,7 +129,7 @@ func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) er
 // been moved to their place yet, that is done first and the function runs anew.
 func (l *Ledger) read(ctx context.Context, run func(*tx) error) error {
 	for {
-		err := l.readOnce(ctx, run)
+		err := l.readOnce(ctx, run, false)
 		var behind *behindError
 		if !errors.As(err, &behind) {
 			return err
@@ -140,7 +140,17 @@ func (l *Ledger) read(ctx context.Context, run func(*tx) error) error {
 	}
 }
 
-func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error) (err error) {
+// lookUp is read for a function of one statement, which is one consistent state by itself and needs no transaction around it.
+func (l *Ledger) lookUp(ctx context.Context, run func(*tx) error) error {
+	err := l.readOnce(ctx, run, true)
+	var behind *behindError
+	if errors.As(err, &behind) {
+		return l.read(ctx, run)
+	}
+	return err
+}
+
+func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error, one bool) (err error) {
 	// The transaction itself must not die with ctx in the middle of a statement; ctx only bounds waiting for a turn.
 	c, err := l.reads.take(ctx)
 	if err != nil {
@@ -150,10 +160,12 @@ func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error) (err error) 
 	view, leave := l.enter()
 	defer leave()
 	t := &tx{ledger: l, conn: c, view: view}
-	if err := t.run("BEGIN"); err != nil {
-		return storeError(err)
+	if !one || view == nil {
+		if err := t.run("BEGIN"); err != nil {
+			return storeError(err)
+		}
+		defer func() { _ = t.run("ROLLBACK") }() // nothing was written
 	}
-	defer func() { _ = t.run("ROLLBACK") }() // nothing was written
 	if view == nil {
 		t.view, err = t.coveredBy()
 	}
