@@ -266,7 +266,7 @@ func (c *Client) Prepare(ctx context.Context, call Call) (Prepared, error) {
 			return Prepared{}, fmt.Errorf("encrypt: %w", err)
 		}
 	}
-	body, err := encode(request)
+	body, err := request.write()
 	if err != nil {
 		return Prepared{}, settle.NewError(settle.BadRequest, err)
 	}
@@ -293,8 +293,14 @@ func (o *Options) target(infno string) string {
 	return strings.ReplaceAll(o.URL, "{infno}", infno)
 }
 
+// writer is a value that writes its own JSON. Through its MarshalJSON encoding/json would read through all of it once more.
+type writer interface{ write() ([]byte, error) }
+
 // encode writes JSON without the HTML escapes that some centres count into lengths and signatures.
 func encode(value any) ([]byte, error) {
+	if own, does := value.(writer); does {
+		return own.write()
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

@@ -37,6 +37,19 @@ type Request struct {
 	Input        json.RawMessage `json:"input"`
 }
 
+// write writes the envelope around the input, which is JSON already and stands last.
+func (r *Request) write() ([]byte, error) {
+	const none = "null}"
+	around := *r
+	around.Input = nil
+	type plain Request // without this method
+	body, err := encode((*plain)(&around))
+	if err != nil || len(r.Input) == 0 {
+		return body, err
+	}
+	return append(append(bytes.TrimSuffix(body, []byte(none)), r.Input...), '}'), nil
+}
+
 // maxInput is the length of input and output in the interface's table, in characters.
 const maxInput = 40000
 

@@ -72,7 +72,9 @@ type SettleInput struct {
 }
 
 // MarshalJSON puts the trace codes where the centre wants them, under the name that it wants.
-func (s SettleInput) MarshalJSON() ([]byte, error) {
+func (s SettleInput) MarshalJSON() ([]byte, error) { return s.write() }
+
+func (s SettleInput) write() ([]byte, error) {
 	type plain SettleInput // without this method
 	place, name := s.Traces, orElse(s.traceName, "drug_trac_info")
 	s.Traces = nil

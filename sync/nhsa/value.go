@@ -227,20 +227,97 @@ type fields struct {
 }
 
 func readFields(data json.RawMessage) (*fields, error) {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(unquoteJSON(data), &raw); err != nil {
+	data = unquoteJSON(data)
+	if !json.Valid(data) {
 		return nil, errors.New("a node of the answer is not an object")
 	}
-	if raw == nil {
+	switch data = bytes.TrimSpace(data); {
+	case string(data) == "null":
 		return nil, errors.New("a node of the answer is missing")
+	case data[0] != '{':
+		return nil, errors.New("a node of the answer is not an object")
 	}
-	for name, value := range raw {
-		if lower := strings.ToLower(name); lower != name {
-			delete(raw, name)
-			raw[lower] = value
+	return &fields{values: members(data)}, nil
+}
+
+// members cuts a valid JSON object into its members, by lower-cased names. The values are parts of the object, not copies: an
+// answer is nested three deep, and decoding it level by level would read and copy its inside over and over.
+func members(object []byte) map[string]json.RawMessage {
+	values := make(map[string]json.RawMessage, 32)
+	for i := 1; ; {
+		i = skipBetween(object, i)
+		if object[i] == '}' {
+			return values
+		}
+		end := endOfValue(object, i)
+		name := memberName(object[i:end])
+		i = skipBetween(object, end)
+		end = endOfValue(object, i)
+		values[name] = object[i:end:end]
+		i = end
+	}
+}
+
+// memberName is a name as it is looked for.
+func memberName(quoted []byte) string {
+	plain := quoted[1 : len(quoted)-1]
+	for _, c := range plain {
+		if c == '\\' || c >= utf8.RuneSelf {
+			var name string
+			if err := json.Unmarshal(quoted, &name); err != nil { // it was found valid
+				return ""
+			}
+			return strings.ToLower(name)
 		}
 	}
-	return &fields{values: raw}, nil
+	return strings.ToLower(string(plain))
+}
+
+// skipBetween is where the next name, value or end of an object begins.
+func skipBetween(data []byte, i int) int {
+	for strings.IndexByte(" \t\r\n,:", data[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+// endOfValue is where a value of valid JSON that begins at i is over.
+func endOfValue(data []byte, i int) int {
+	for depth := 0; ; {
+		switch data[i] {
+		case '"':
+			i = endOfString(data, i)
+		case '{', '[':
+			depth++
+			i++
+			continue
+		case '}', ']':
+			depth--
+			i++
+		case ' ', '\t', '\r', '\n', ',', ':':
+			i++
+			continue
+		default:
+			for i < len(data) && strings.IndexByte(" \t\r\n,]}", data[i]) < 0 {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}
+
+// endOfString is where a text that begins with the quote at i is over.
+func endOfString(data []byte, i int) int {
+	for i++; ; i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
 }
 
 // find is the value under the first of the names that is there and not empty.
