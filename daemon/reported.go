@@ -12,7 +12,7 @@ const (
 	// newsShare is how many times as long as it worked the way to the streams rests after each event. A backlog that leaves
 	// brings thousands of events a second, and to look one up costs as much as its message did: what does not fit is dropped, as
 	// it is where a stream is slow.
-	newsShare = 4
+	newsShare = 9
 	// totalsEvery is how often the outbox is counted while events queue: it takes a look at every report of the backlog.
 	totalsEvery = time.Second
 )

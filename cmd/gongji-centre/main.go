@@ -54,7 +54,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type settings struct {
 	listen, data, people, area string
 	store, metrics             string
-	demo, restored             bool
+	demo, restored, verbose    bool
 	faults, without, answer    []string
 	bindings                   string
 	allowance                  int
@@ -116,6 +116,7 @@ key too: use invented people, or a machine of its own.`,
 	flags.StringVar(&s.shareFrom, "share-from", string(settle.ShareBalance), "which of a giver's pots pay for relatives, as the region's policy says: balance (all but a mutual account), prior_only or mutual_only")
 	flags.IntVar(&s.allowance, "allowance", 20, "percent of an account's free money that is set aside for a day for each venue that saw the family lately; 0: none")
 	flags.StringSliceVar(&s.without, "without", nil, "transactions this centre does not have, such as G101,G102")
+	flags.BoolVar(&s.verbose, "verbose", false, "log every message that is answered, not only those that are refused")
 	s.nats.flags(command)
 	return command
 }
@@ -136,7 +137,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return wrongUsage{err}
 	}
-	log := slog.New(withoutObserver{slog.NewTextHandler(stderr, nil)})
+	level := slog.LevelInfo
+	if s.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(withoutObserver{slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})})
 	registry := prometheus.NewRegistry()
 	options := centre.Options{Area: s.area, Logger: log, Faults: faults, Manner: manner, Desk: desk, Without: s.without,
 		Allowances: centre.Allowances{Percent: s.allowance}, ShareFrom: settle.ShareFrom(s.shareFrom)}

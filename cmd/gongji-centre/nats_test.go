@@ -32,7 +32,7 @@ func TestServeOverMessageServers(t *testing.T) {
 		t.Fatal("the message server does not come up")
 	}
 	metrics := freeAddress(t)
-	_, stop := serve(t, "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "centre"), "--demo", "--nats", hub.ClientURL(), "--metrics", metrics)
+	_, stop := serve(t, "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "centre"), "--demo", "--nats", hub.ClientURL(), "--metrics", metrics, "--verbose")
 	line, err := relay.NewLine(relay.LineOptions{Endpoint: relay.Endpoint{Servers: []string{hub.ClientURL()}}, Venue: "P43010000001"})
 	if err != nil {
 		t.Fatal(err)

@@ -407,7 +407,11 @@ func (c *Centre) reply(w http.ResponseWriter, r *http.Request, fault Fault, rece
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	c.options.Logger.Info("answered", "infno", request.Infno, "msgid", request.MsgID, "infcode", answer.Code)
+	level := slog.LevelDebug // a venue's backlog has thousands a second
+	if answer.Code != nhsa.CodeDone {
+		level = slog.LevelInfo
+	}
+	c.options.Logger.Log(ctx, level, "answered", "infno", request.Infno, "msgid", request.MsgID, "infcode", answer.Code)
 	fault.after(w, func(out io.Writer) error { return nhsa.EncodeAnswer(out, answer, received) })
 }
 

@@ -119,7 +119,7 @@ func (b *backlog) build(ctx context.Context, s *shop.Shop, n int) (rate float64,
 // verify leaves a ledger that was verified to its end, as a daemon does that was running while the line was cut; the next one
 // would have to make up for it.
 func verify(ctx context.Context, l *ledger.Ledger) error {
-	report, err := l.VerifyTail(ctx, func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
+	report, err := l.Patrol(ctx, func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
 	if err == nil && !report.OK() {
 		err = fmt.Errorf("the backlog's ledger does not verify: %s", report.Findings[0].String())
 	}
