@@ -157,7 +157,7 @@ func (r *run) live(ctx context.Context, p *shop.Process, moment Moment) error {
 		r.wait(ctx, p, 300*time.Millisecond)
 		return nil
 	}
-	ready, stop := context.WithTimeout(ctx, time.Minute)
+	ready, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	if err := p.Ready(ready); err != nil {
 		return err

@@ -53,7 +53,8 @@ func (s *Shop) Command(args ...string) (*Process, error) {
 // PID is the process's number.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ready waits until the API is ready to settle and every reader has read its card. The error is ErrEnded, or ctx's.
+// Ready waits until the API is ready to settle and every reader has read its card. A card that a reader could not read, as happens
+// on a machine that is short of time, is taken out and put back, as a cashier does. The error is ErrEnded, or ctx's.
 func (p *Process) Ready(ctx context.Context) error {
 	office := p.shop.Office()
 	defer office.Close()
@@ -62,6 +63,10 @@ func (p *Process) Ready(ctx context.Context) error {
 		ready := err == nil && len(answer.Readers) == len(p.shop.readers)
 		for _, r := range answer.Readers {
 			ready = ready && r.Card != nil && r.State == "present"
+			if till := p.shop.till(r.Name); r.State == "fault" && till >= 0 {
+				p.shop.Reader(till).Remove()
+				p.shop.Insert(till, till)
+			}
 		}
 		if ready {
 			return nil

@@ -165,6 +165,16 @@ func (s *Shop) addTokens() error {
 // Till is the name of a till: of its token and its terminal.
 func Till(i int) string { return fmt.Sprintf("counter-%d", i+1) }
 
+// till is whose reader bears a name; -1 where nobody's does.
+func (s *Shop) till(reader string) int {
+	for i := range s.readers {
+		if Till(i) == reader {
+			return i
+		}
+	}
+	return -1
+}
+
 // Tills is how many there are.
 func (s *Shop) Tills() int { return s.o.Tills }
 
