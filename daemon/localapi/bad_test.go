@@ -125,6 +125,7 @@ func FuzzQuote(f *testing.F) {
 	f.Add(`{"lines":[{"split":{}}],"proxy":{},"visit":{"diagnoses":[{}]}}`)
 	f.Add(`{"lines":null,"patient":null,"operator":[],"presenter":{}}`)
 	f.Add(`[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]`)
+	f.Add(`{"wait_seconds":3e333}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		r.t = t
 		got := r.do(http.MethodPost, "/v1/quotes", body, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") })
