@@ -18,6 +18,10 @@
 // when the lines are mended and everything has drained. It shares no code with the ledger; it adds and subtracts fen in
 // plain maps.
 //
+// It looks every one to fifteen minutes of a till's day (in a rush, as often on a settlement), which is every few sales, and at
+// the end; every answer that a till gets is held against it at once. Worlds that are broken on purpose are found by the
+// package's tests: a simulation that would not notice proves nothing.
+//
 // # Replaying a seed
 //
 // All chance comes from the seed. Each actor draws from a generator of its own. What a line does to a message follows

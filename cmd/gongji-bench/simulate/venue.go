@@ -314,7 +314,11 @@ func (v *venue) kill() error {
 	v.mu.Unlock()
 	err := copyDir(from, v.dir)
 	close(old.dead)
-	return errors.Join(err, old.end(), os.RemoveAll(from))
+	err = errors.Join(err, old.end(), os.RemoveAll(from))
+	if harm := v.world.harm.disk; harm != nil {
+		err = errors.Join(err, harm(v.dir))
+	}
+	return err
 }
 
 // copyDir copies a data directory but for what only a running process has.

@@ -206,13 +206,13 @@ func (m *message) courier(there time.Duration) <-chan answer {
 	w, venue := m.venue.world, m.venue
 	w.couriers.Go(func() {
 		time.Sleep(there)
-		first := w.door(venue, m.infno, m.body)
+		first := w.enter(venue, m.infno, m.body)
 		if m.fate == faultDoubled {
 			answers <- first
 		}
 		if m.fate == faultDoubled || m.fate == faultDoubled2 {
 			time.Sleep(again)
-			first = w.door(venue, m.infno, m.body)
+			first = w.enter(venue, m.infno, m.body)
 		}
 		if m.fate != faultDoubled {
 			answers <- first

@@ -35,6 +35,7 @@ type Config struct {
 	Without []string     // kinds that there are none of, of [Kinds]
 	Dir     string       // where the ledgers live while the world runs; default the system's temporary folder
 	Log     *slog.Logger // of the daemons; nil: none
+	harm    harm         // what a test breaks on purpose
 }
 
 func (c *Config) defaults() {
@@ -274,6 +275,22 @@ func (w *world) broken(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.model.wrong(format, args...)
+}
+
+// harm is a world that is broken on purpose, to see that it is found. Its functions are nil where nothing is.
+type harm struct {
+	// message stands before the centre's door; pass is the door.
+	message func(infno string, body []byte, pass func(body []byte) answer) answer
+	// disk does something to a data directory between two runs of a daemon.
+	disk func(dir string) error
+}
+
+// enter is the door, behind whatever a test has put before it.
+func (w *world) enter(v *venue, infno string, body []byte) answer {
+	if w.harm.message == nil {
+		return w.door(v, infno, body)
+	}
+	return w.harm.message(infno, body, func(body []byte) answer { return w.door(v, infno, body) })
 }
 
 // door is where messages enter the centre, one at a time. What the centre undid and when is noted here. An answer without a
