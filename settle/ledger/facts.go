@@ -246,21 +246,9 @@ func tighter(a, b settle.Cap) settle.Cap {
 // online sale that is on its way counts only after the grace, or after a failed attempt.
 func (t *tx) unsynced(patient int64, at time.Time) (state settle.OfflineState, err error) {
 	grace := millis(at.Add(-t.ledger.options.ReportGrace))
-	err = t.each(`SELECT s.person, s.own + s.shared - s.back_own - s.back_shared
-		FROM report r JOIN settlement s ON s.id = r.settlement
-		WHERE r.done = 0 AND r.kind = 'settle' AND (s.offline = 1 OR r.created <= ? OR r.attempts > 0 OR r.state <> 'pending')`,
-		[]any{grace}, func(scan func(dest ...any) error) error {
-			var person int64
-			var amount settle.Fen
-			if err := scan(&person, &amount); err != nil || amount == 0 {
-				return err
-			}
-			state.Total += amount
-			state.Count++
-			if person == patient {
-				state.PersonTotal += amount
-			}
-			return nil
-		})
+	err = t.get(`SELECT COUNT(*), COALESCE(SUM(amount), 0), COALESCE(SUM(CASE WHEN person = ? THEN amount END), 0) FROM (
+		SELECT s.person AS person, s.own + s.shared - s.back_own - s.back_shared AS amount FROM report r JOIN settlement s ON s.id = r.settlement
+		WHERE r.done = 0 AND r.kind = 'settle' AND (s.offline = 1 OR r.created <= ? OR r.attempts > 0 OR r.state <> 'pending')) WHERE amount <> 0`,
+		[]any{patient, grace}, &state.Count, &state.Total, &state.PersonTotal)
 	return state, err
 }
