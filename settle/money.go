@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -29,11 +29,27 @@ func isYuan(text string) bool {
 	return true
 }
 
-// priceText and quantityText are the forms of a unit price (1 to 6 decimals) and of a quantity (up to 4 decimals).
-var (
-	priceText    = regexp.MustCompile(`^\d{1,10}\.\d{1,6}$`)
-	quantityText = regexp.MustCompile(`^\d{1,8}(\.\d{1,4})?$`)
-)
+// isPrice and isQuantity report whether a text has the form of a unit price (1 to 6 decimals) and of a quantity (up to 4, or
+// none). Every line of every sale is asked, so they are no regular expressions either.
+func isPrice(text string) bool {
+	whole, part, pointed := strings.Cut(text, ".")
+	return pointed && isDigits(whole, 10) && isDigits(part, 6)
+}
+
+func isQuantity(text string) bool {
+	whole, part, pointed := strings.Cut(text, ".")
+	return isDigits(whole, 8) && (!pointed || isDigits(part, 4))
+}
+
+// isDigits: one digit at least, and so many at most.
+func isDigits(text string, most int) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return len(text) > 0 && len(text) <= most
+}
 
 // ParseFen reads a yuan text with exactly two decimals, such as "12.50". It never rounds. Any other form is an error
 // that names the form, not the value.
@@ -100,7 +116,7 @@ func (f *Fen) UnmarshalJSON(data []byte) error {
 
 // ParsePrice reads a unit price in yuan with 1 to 6 decimals.
 func ParsePrice(text string) (decimal.Decimal, error) {
-	if !priceText.MatchString(text) {
+	if !isPrice(text) {
 		return decimal.Zero, fmt.Errorf(`unit price must be yuan with 1 to 6 decimals, such as "12.50"`)
 	}
 	return decimal.NewFromString(text)
@@ -108,7 +124,7 @@ func ParsePrice(text string) (decimal.Decimal, error) {
 
 // ParseQuantity reads a quantity above 0 with up to 4 decimals.
 func ParseQuantity(text string) (decimal.Decimal, error) {
-	if !quantityText.MatchString(text) {
+	if !isQuantity(text) {
 		return decimal.Zero, fmt.Errorf(`quantity must be a number with up to 4 decimals, such as "2" or "0.5"`)
 	}
 	q, err := decimal.NewFromString(text)

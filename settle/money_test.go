@@ -100,3 +100,14 @@ func TestFenReadsAsAnExpressionSays(t *testing.T) {
 		t.Errorf("an escaped digit: %s, %v", escaped, err)
 	}
 }
+
+// TestLineFormsAreTheirPatterns: prices and quantities are read by hand as these expressions say.
+func TestLineFormsAreTheirPatterns(t *testing.T) {
+	price, quantity := regexp.MustCompile(`^\d{1,10}\.\d{1,6}$`), regexp.MustCompile(`^\d{1,8}(\.\d{1,4})?$`)
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching(`\d{0,11}\.?\d{0,7}`), rapid.StringMatching(`\d{1,4}\.\d{1,4}[.\n -]?`), rapid.String()).Draw(t, "text")
+		if isPrice(text) != price.MatchString(text) || isQuantity(text) != quantity.MatchString(text) {
+			t.Fatalf("%q: price %v, quantity %v", text, isPrice(text), isQuantity(text))
+		}
+	})
+}

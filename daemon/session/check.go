@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,14 +28,43 @@ const (
 	MaxUnit         = 10
 )
 
-// idText is the form of an id that a till makes: safe in a path, in a file name and on paper.
-var idText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$`)
+// spelling is a form of texts: which characters, how many, and what the first may be. Every sale is asked, so it is read by hand
+// and no regular expression; pattern is the same for people.
+type spelling struct {
+	pattern string
+	most    int
+	marks   string // besides letters and digits
+	first   string // which of the marks may come first
+	upper   bool   // capital letters too
+}
 
 var (
-	medTypeText = regexp.MustCompile(`^[0-9A-Za-z]{1,6}$`)
-	checkText   = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
-	traceText   = regexp.MustCompile(`^[0-9A-Za-z]{1,30}$`)
+	// idText is the form of an id that a till makes: safe in a path, in a file name and on paper.
+	idText      = spelling{pattern: `^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$`, most: 64, marks: "._:-", upper: true}
+	medTypeText = spelling{pattern: `^[0-9A-Za-z]{1,6}$`, most: 6, upper: true}
+	checkText   = spelling{pattern: `^[a-z0-9_]{1,32}$`, most: 32, marks: "_", first: "_"}
+	traceText   = spelling{pattern: `^[0-9A-Za-z]{1,30}$`, most: 30, upper: true}
 )
+
+// String is the pattern.
+func (s *spelling) String() string { return s.pattern }
+
+// MatchString reports whether a text is of the form.
+func (s *spelling) MatchString(text string) bool {
+	if text == "" || len(text) > s.most {
+		return false
+	}
+	marks := s.first
+	for i := range len(text) {
+		c := text[i]
+		plain := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || s.upper && 'A' <= c && c <= 'Z'
+		if !plain && strings.IndexByte(marks, c) < 0 {
+			return false
+		}
+		marks = s.marks
+	}
+	return true
+}
 
 // faults collects every bad field of a request.
 type faults []settle.FieldFault
