@@ -71,7 +71,7 @@ type everything struct {
 	ByNumber map[int]string
 	ByText   map[loud]int
 	Skip     int `json:"-"`
-	Dash     int `json:"-,"`
+	Dash     int `json:"-,"` //nolint:staticcheck // a member that is called "-"
 	secret   int
 	Pair     struct{ A, B string } `json:"pair"`
 	Deep     **int

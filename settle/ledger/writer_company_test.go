@@ -46,14 +46,14 @@ func (h *house) calls(callers, times int, while time.Duration) (longest time.Dur
 	return longest, h.writer.commits.Load() - before
 }
 
-const tenMillis = 10 * time.Millisecond
+const slowSync = 10 * time.Millisecond
 
 // TestCompanySharesACommit: tills that come back soon after their answer go into one commit, and not into two by turns.
 func TestCompanySharesACommit(t *testing.T) {
 	for _, callers := range []int{4, 16, 64} {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
-			h := slowCounter(t, dir, tenMillis)
+			h := slowCounter(t, dir, slowSync)
 			defer func() { _ = h.Close() }()
 			const times = 50
 			began := time.Now()
@@ -71,11 +71,11 @@ func TestCompanySharesACommit(t *testing.T) {
 // TestNobodyWaitsForCompanyThatIsNotExpected: one caller has an answer in one commit; two and three, who come whenever they
 // come, wait for the commit under way and for their own, as they would without company.
 func TestNobodyWaitsForCompanyThatIsNotExpected(t *testing.T) {
-	for callers, most := range map[int]time.Duration{1: tenMillis, 2: 2 * tenMillis, 3: 2 * tenMillis} {
+	for callers, most := range map[int]time.Duration{1: slowSync, 2: 2 * slowSync, 3: 2 * slowSync} {
 		for _, while := range []time.Duration{0, time.Millisecond, 7 * time.Millisecond, time.Second} {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				h := slowCounter(t, dir, tenMillis)
+				h := slowCounter(t, dir, slowSync)
 				defer func() { _ = h.Close() }()
 				if longest, _ := h.calls(callers, 20, while); longest > most {
 					t.Errorf("%d callers, %v between: an answer took %v, want at most %v", callers, while, longest, most)
@@ -89,14 +89,14 @@ func TestNobodyWaitsForCompanyThatIsNotExpected(t *testing.T) {
 func TestRushThatIsOver(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		h := slowCounter(t, dir, tenMillis)
+		h := slowCounter(t, dir, slowSync)
 		defer func() { _ = h.Close() }()
 		h.calls(16, 10, time.Millisecond)
-		if took, most := h.call("test-late"), tenMillis+tenMillis/idlePart; took > most {
+		if took, most := h.call("test-late"), slowSync+slowSync/idlePart; took > most {
 			t.Errorf("the first after the rush waited %v, want at most %v", took, most)
 		}
 		for range 5 {
-			if took := h.call("test-late"); took != tenMillis {
+			if took := h.call("test-late"); took != slowSync {
 				t.Errorf("an answer long after the rush took %v", took)
 			}
 		}
@@ -111,10 +111,10 @@ func TestCompanyIsBounded(t *testing.T) {
 		open, idle   time.Duration
 	}{
 		{time.Millisecond, 64, 1, joinLeast, 0},
-		{tenMillis, 1, 1, tenMillis, 0},
-		{tenMillis, 3, 1, tenMillis, 0},
-		{tenMillis, 4, 1, tenMillis, tenMillis / 4},
-		{tenMillis, 16, 16, tenMillis, 0},
+		{slowSync, 1, 1, slowSync, 0},
+		{slowSync, 3, 1, slowSync, 0},
+		{slowSync, 4, 1, slowSync, slowSync / 4},
+		{slowSync, 16, 16, slowSync, 0},
 		{3 * time.Second, 16, 15, joinMost, joinMost / 4},
 	} {
 		if open, idle := openFor(c.commit), idleFor(c.commit, c.crowd, c.there); open != c.open || idle != c.idle {
