@@ -10,12 +10,12 @@ import (
 
 	"gongji/daemon/localapi"
 	"gongji/settle"
-	"gongji/settle/policy"
 )
 
 // policyGuidanceCommand prints what a region says to people.
 func policyGuidanceCommand() *cobra.Command {
-	var on, dir, topic string
+	var from policySource
+	var topic string
 	var asJSON bool
 	guidance := &cobra.Command{
 		Use:   "guidance REGION",
@@ -26,11 +26,7 @@ func policyGuidanceCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
-			day, err := policyDay(on)
-			if err != nil {
-				return err
-			}
-			set, err := policy.Load(dir)
+			set, day, err := from.load()
 			if err != nil {
 				return err
 			}
@@ -45,8 +41,7 @@ func policyGuidanceCommand() *cobra.Command {
 			return printGuidance(cmd.OutOrStdout(), &guide, asJSON)
 		},
 	}
-	guidance.Flags().StringVar(&on, "on", "", "day, such as 2026-03-10 (default: today)")
-	guidance.Flags().StringVar(&dir, "dir", "", "directory with policy files that override the embedded ones")
+	from.flags(guidance)
 	guidance.Flags().StringVar(&topic, "topic", "", "only this topic, such as binding")
 	guidance.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return guidance

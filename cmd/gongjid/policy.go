@@ -27,7 +27,7 @@ func policyCommand() *cobra.Command {
 }
 
 func policyShowCommand() *cobra.Command {
-	var on, dir string
+	var from policySource
 	var asJSON, assumed bool
 	show := &cobra.Command{
 		Use:   "show REGION",
@@ -39,33 +39,37 @@ func policyShowCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SilenceUsage = true
-			day, err := policyDay(on)
-			if err != nil {
-				return err
-			}
-			set, err := policy.Load(dir)
+			set, day, err := from.load()
 			if err != nil {
 				return err
 			}
 			return printPolicy(cmd.OutOrStdout(), set, args[0], day, asJSON, assumed)
 		},
 	}
-	show.Flags().StringVar(&on, "on", "", "day of the settlement, such as 2026-03-10 (default: today)")
-	show.Flags().StringVar(&dir, "dir", "", "directory with policy files that override the embedded ones")
+	from.flags(show)
 	show.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	show.Flags().BoolVar(&assumed, "assumed", false, "list only the values for which no source was found")
 	return show
 }
 
-func policyDay(on string) (settle.Date, error) {
-	if on == "" {
-		return settle.DateOf(time.Now()), nil
+// policySource is where the policies come from and the day they are looked at on, for the commands that print them.
+type policySource struct{ on, dir string }
+
+func (s *policySource) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.on, "on", "", "day, such as 2026-03-10 (default: today)")
+	cmd.Flags().StringVar(&s.dir, "dir", "", "directory with policy files that override the embedded ones")
+}
+
+func (s *policySource) load() (*policy.Set, settle.Date, error) {
+	day := settle.DateOf(time.Now())
+	if s.on != "" {
+		var err error
+		if day, err = settle.ParseDate(s.on); err != nil {
+			return nil, 0, fmt.Errorf("--on %q is not a date; write it as 2026-03-10", s.on)
+		}
 	}
-	day, err := settle.ParseDate(on)
-	if err != nil {
-		return 0, fmt.Errorf("--on %q is not a date; write it as 2026-03-10", on)
-	}
-	return day, nil
+	set, err := policy.Load(s.dir)
+	return set, day, err
 }
 
 func printPolicy(out io.Writer, set *policy.Set, region string, day settle.Date, asJSON, assumed bool) error {

@@ -151,27 +151,8 @@ func (r *counterRig) open(token, page string) *counter {
 // answer lets the centre answer the binding request that is due.
 func (r *counterRig) answer(result settle.DispatchResult) {
 	r.t.Helper()
-	ctx := context.Background()
-	due, err := r.ledger.DueReports(ctx, r.clock.Now(), 10)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, report := range due {
-		if report.Kind != settle.ReportBinding {
-			continue
-		}
-		result.MsgID, result.Report, result.State = "G103-"+report.Return, report.ID, settle.DispatchAccepted
-		result.ReportState, result.Done = settle.ReportAccepted, true
-		if err := r.ledger.BeginDispatch(ctx, settle.Dispatch{MsgID: result.MsgID, Report: report.ID, Infno: "G103"}); err != nil {
-			r.t.Fatal(err)
-		}
-		if err := r.ledger.FinishDispatch(ctx, result); err != nil {
-			r.t.Fatal(err)
-		}
-		r.server.PublishUpstream(localapi.UpstreamEvent{})
-		return
-	}
-	r.t.Fatal("no request is due")
+	AnswerRequest(r.t, r.ledger, r.clock.Now(), result)
+	r.server.PublishUpstream(localapi.UpstreamEvent{})
 }
 
 // requests counts the binding requests that wait for the centre.

@@ -35,31 +35,6 @@ func sibling(id string) session.BindRequest {
 	}
 }
 
-// answerRequest lets the centre answer the request that is due.
-func (r *rig) answerRequest(result settle.DispatchResult) {
-	r.t.Helper()
-	ctx := context.Background()
-	due, err := r.ledger.DueReports(ctx, r.clock.Now(), 10)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, report := range due {
-		if report.Kind != settle.ReportBinding {
-			continue
-		}
-		result.MsgID, result.Report, result.State = "G103-"+report.Return, report.ID, settle.DispatchAccepted
-		result.ReportState, result.Done = settle.ReportAccepted, true
-		if err := r.ledger.BeginDispatch(ctx, settle.Dispatch{MsgID: result.MsgID, Report: report.ID, Infno: "G103"}); err != nil {
-			r.t.Fatal(err)
-		}
-		if err := r.ledger.FinishDispatch(ctx, result); err != nil {
-			r.t.Fatal(err)
-		}
-		return
-	}
-	r.t.Fatal("no request is due")
-}
-
 func TestBindingOverHTTP(t *testing.T) {
 	r := newFamilyRig(t)
 	ctx := context.Background()
@@ -93,7 +68,7 @@ func TestBindingOverHTTP(t *testing.T) {
 	if err != nil || len(mine.Bindings) != 2 || len(mine.Requests) != 1 || mine.Bindings[0].Role != "beneficiary" || mine.Bindings[0].GiverRef == "" {
 		t.Fatalf("bindings %+v, %v", mine, err)
 	}
-	r.answerRequest(settle.DispatchResult{RequestState: settle.RequestConfirmed, Binding: &settle.SnapshotBinding{
+	AnswerRequest(t, r.ledger, r.clock.Now(), settle.DispatchResult{RequestState: settle.RequestConfirmed, Binding: &settle.SnapshotBinding{
 		ID: "B9", Giver: Stranger.PsnNo, Beneficiary: Patient.PsnNo, Relation: settle.Sibling, Rank: 3, BoundAt: 20260310, ValidFrom: 20260310,
 		Limit: settle.CapOf(6000), LimitAll: true, Active: true,
 	}})
@@ -144,7 +119,7 @@ func TestChangeAndEndOfABindingOverHTTP(t *testing.T) {
 	change.Limit = "11.00"
 	_, _, err = r.till.ChangeBinding(ctx, "B2", change)
 	wantCode(t, err, settle.IdempotencyConflict)
-	r.answerRequest(settle.DispatchResult{RequestState: settle.RequestConfirmed})
+	AnswerRequest(t, r.ledger, r.clock.Now(), settle.DispatchResult{RequestState: settle.RequestConfirmed})
 	mine, err := r.till.Bindings(ctx, "")
 	if err != nil || len(mine.Bindings) != 1 || mine.Bindings[0].Limit == nil || mine.Bindings[0].Limit.Amount != "10.00" || mine.Bindings[0].Role != "giver" {
 		t.Fatalf("bindings %+v, %v", mine, err)
@@ -162,7 +137,7 @@ func TestChangeAndEndOfABindingOverHTTP(t *testing.T) {
 	end.EndReason = "other"
 	_, _, err = r.till.EndBinding(ctx, "B2", end)
 	wantCode(t, err, settle.IdempotencyConflict)
-	r.answerRequest(settle.DispatchResult{RequestState: settle.RequestRefused, RequestAnswer: "关系未核实"})
+	AnswerRequest(t, r.ledger, r.clock.Now(), settle.DispatchResult{RequestState: settle.RequestRefused, RequestAnswer: "关系未核实"})
 	if found, err := r.till.Request(ctx, "Q2"); err != nil || found.State != "refused" || found.Answer != "关系未核实" {
 		t.Errorf("found %+v, %v", found, err)
 	}

@@ -177,6 +177,25 @@ func period(from, to string, faults *[]settle.FieldFault) (first, last settle.Da
 	return first, last
 }
 
+// ReportDays are the query parameters of a period that has to be said whole, for reports and whatever else is counted by days.
+type ReportDays struct {
+	From string `query:"from" maxLength:"10" required:"true" doc:"First day, YYYY-MM-DD"`
+	To   string `query:"to" maxLength:"10" required:"true" doc:"Last day, included"`
+}
+
+// Resolve names every day that cannot be read.
+func (in *ReportDays) Resolve(huma.Context) []error {
+	var faults []settle.FieldFault
+	period(in.From, in.To, &faults)
+	return fieldErrors(faults)
+}
+
+// days is the period, which Resolve has found readable.
+func (in *ReportDays) days() (from, to settle.Date) {
+	var faults []settle.FieldFault
+	return period(in.From, in.To, &faults)
+}
+
 type recordsInput struct {
 	RecordFilters
 	Cursor string `query:"cursor" maxLength:"40" doc:"Of the page before"`

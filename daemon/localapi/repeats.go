@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"gongji/settle"
 )
 
 // RepeatAnswer is a pattern to look at: one person was sold the same goods in several bills of one day.
@@ -24,16 +22,8 @@ type RepeatsAnswer struct {
 }
 
 type repeatsInput struct {
-	From  string `query:"from" maxLength:"10" required:"true" doc:"First day, YYYY-MM-DD"`
-	To    string `query:"to" maxLength:"10" required:"true" doc:"Last day, included"`
-	Least int    `query:"least" minimum:"2" maximum:"100" default:"2" doc:"Bills of one day with the same goods"`
-}
-
-// Resolve names every day that cannot be read.
-func (in *repeatsInput) Resolve(huma.Context) []error {
-	var faults []settle.FieldFault
-	period(in.From, in.To, &faults)
-	return fieldErrors(faults)
+	ReportDays
+	Least int `query:"least" minimum:"2" maximum:"100" default:"2" doc:"Bills of one day with the same goods"`
 }
 
 type repeatsOutput struct{ Body RepeatsAnswer }
@@ -47,8 +37,7 @@ func (s *Server) addRepeats(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		var faults []settle.FieldFault
-		from, to := period(in.From, in.To, &faults)
+		from, to := in.days()
 		found, err := store.Repeats(ctx, from, to, in.Least)
 		if err != nil {
 			return nil, err

@@ -43,16 +43,8 @@ type ReportAnswer struct {
 }
 
 type reportInput struct {
-	From    string `query:"from" maxLength:"10" required:"true" doc:"First day, YYYY-MM-DD"`
-	To      string `query:"to" maxLength:"10" required:"true" doc:"Last day, included"`
+	ReportDays
 	GroupBy string `query:"group_by" default:"day" enum:"day,month,area,disease,med_type,source,relation,operator,terminal,class"`
-}
-
-// Resolve names every day that cannot be read.
-func (in *reportInput) Resolve(huma.Context) []error {
-	var faults []settle.FieldFault
-	period(in.From, in.To, &faults)
-	return fieldErrors(faults)
 }
 
 type reportOutput struct{ Body ReportAnswer }
@@ -66,8 +58,7 @@ func (s *Server) addReport(op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		var faults []settle.FieldFault
-		from, to := period(in.From, in.To, &faults)
+		from, to := in.days()
 		totals, err := store.Report(ctx, from, to, settle.Grouping(in.GroupBy))
 		if err != nil {
 			return nil, err

@@ -108,3 +108,28 @@ func Arrival(m Member, balance settle.Fen, at time.Time) settle.Snapshot {
 		Accounts: []settle.SnapshotAccount{{PsnNo: m.PsnNo, Status: settle.StatusNormal, Balance: balance}},
 	}
 }
+
+// AnswerRequest lets the centre answer the binding request that is due at an instant.
+func AnswerRequest(t testing.TB, l *ledger.Ledger, at time.Time, result settle.DispatchResult) {
+	t.Helper()
+	ctx := context.Background()
+	due, err := l.DueReports(ctx, at, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, report := range due {
+		if report.Kind != settle.ReportBinding {
+			continue
+		}
+		result.MsgID, result.Report, result.State = "G103-"+report.Return, report.ID, settle.DispatchAccepted
+		result.ReportState, result.Done = settle.ReportAccepted, true
+		if err := l.BeginDispatch(ctx, settle.Dispatch{MsgID: result.MsgID, Report: report.ID, Infno: "G103"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.FinishDispatch(ctx, result); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatal("no request is due")
+}
