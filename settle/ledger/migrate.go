@@ -49,9 +49,15 @@ func loadMigrations(files fs.FS) ([]migration, error) {
 	return steps, nil
 }
 
+// errSchemaNumber says that a file is damaged, or was never ours, where SQLite itself saw nothing wrong with it.
+var errSchemaNumber = errors.New("the database's schema has a number that no program writes: the file is damaged")
+
 // schemaVersion is the number of the last step a database has seen; 0 for an empty one.
 func schemaVersion(ctx context.Context, db *sql.DB) (version int, err error) {
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	if err == nil && version < 0 {
+		return 0, errSchemaNumber
+	}
 	return version, err
 }
 
