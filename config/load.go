@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -8,21 +9,24 @@ import (
 // maxFileBytes is far above any real configuration; a larger file is not one.
 const maxFileBytes = 1 << 20
 
+// ErrFile is the cause where the configuration file cannot be read at all.
+var ErrFile = errors.New("configuration file")
+
 // Load reads the file over the defaults, applies the environment and validates. Its error is [Faults] with every
-// mistake at once, or the reason why the file cannot be read.
+// mistake at once, or [ErrFile] with the reason why the file cannot be read.
 func Load(path string) (*Config, error) { return load(path, environ()) }
 
 func load(path string, environment []string) (*Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration file: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	if info.Size() > maxFileBytes {
-		return nil, fmt.Errorf("configuration file %s: larger than %d bytes", path, maxFileBytes)
+		return nil, fmt.Errorf("%w %s: larger than %d bytes", ErrFile, path, maxFileBytes)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration file: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	return Parse(path, data, environment)
 }

@@ -38,6 +38,9 @@ func execute(args []string) int {
 		return 3
 	}
 	fmt.Fprintln(os.Stderr, "gongjid:", err)
+	if text := advice(err); text != "" {
+		fmt.Fprintln(os.Stderr, text)
+	}
 	if errors.Is(err, errUsage) {
 		return 2
 	}
