@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -25,6 +27,12 @@ func TestNoStatementScansATable(t *testing.T) {
 	}
 	h.wantAvailable(h.patient, h.available(h.patient))
 	if err := h.write(t.Context(), func(t *tx) error { return t.allowancesLeft(new(settle.Fen)) }); err != nil { // at every scrape
+		t.Fatal(err)
+	}
+	if err := h.write(t.Context(), func(t *tx) error { // of each record, once a day
+		v := &verifier{tx: t, trusted: true}
+		return errors.Join(v.loadEnd(), v.walk(context.Background(), func(int, int) {}))
+	}); err != nil {
 		t.Fatal(err)
 	}
 	explained := 0

@@ -359,8 +359,11 @@ type postedColumns struct {
 
 func (v *verifier) checkPostings(l *link, want []postedColumns) error {
 	got := make([]postedColumns, 0, len(want))
+	// By way of the reports that a record may move money for, since postings have no index by record; what stands under another
+	// report is a stray.
 	err := v.each(`SELECT p.pid, o.pot, o.leg, o.day, o.amount, o.covered FROM posting o JOIN person p ON p.id = o.person
-		WHERE o.record = ? ORDER BY o.id`, []any{l.seq},
+		WHERE o.report IN (SELECT id FROM report WHERE record = ?1 UNION ALL SELECT r.id FROM adjustment a JOIN report r ON r.settlement = a.settlement
+			WHERE a.record = ?1) AND o.record = ?1 ORDER BY o.id`, []any{l.seq},
 		func(scan func(dest ...any) error) error {
 			var pid []byte
 			var p postedColumns
@@ -569,8 +572,9 @@ func (v *verifier) strays() error {
 			WHERE c.seq IS NULL`},
 		{6, `SELECT 'return ' || f.return_id FROM refund f LEFT JOIN chain c ON c.seq = f.record AND c.kind = 'return' AND c.ref = f.return_id
 			WHERE c.seq IS NULL`},
-		{1, `SELECT 'posting ' || o.id FROM posting o LEFT JOIN report r ON r.id = o.report AND r.record = o.record
-			LEFT JOIN adjustment a ON a.record = o.record AND a.settlement = o.settlement WHERE r.id IS NULL AND a.id IS NULL`},
+		{1, `SELECT 'posting ' || o.id FROM posting o LEFT JOIN report r ON r.id = o.report
+			LEFT JOIN adjustment a ON a.record = o.record AND a.settlement = o.settlement AND a.settlement = r.settlement
+			WHERE r.record IS NOT o.record AND a.id IS NULL`},
 		{1, `SELECT 'adjustment ' || a.ref FROM adjustment a LEFT JOIN chain c ON c.seq = a.record AND c.kind = 'adjustment' AND c.ref = a.ref
 			WHERE c.seq IS NULL`},
 		{7, `SELECT 'decision ' || a.id FROM attention a LEFT JOIN chain c ON c.seq = a.record AND c.kind = 'decision'
