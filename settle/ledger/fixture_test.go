@@ -277,13 +277,19 @@ func (h *house) due() settle.Report {
 // send writes a message of a report to the journal.
 func (h *house) send(report int64, infno string) string {
 	h.t.Helper()
+	return h.sendAbout(report, infno, "")
+}
+
+// sendAbout begins a message about an earlier one, as 2601 is.
+func (h *house) sendAbout(report int64, infno, original string) string {
+	h.t.Helper()
 	serial, err := h.NextMessageSerial(h.t.Context())
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	msgid := fmt.Sprintf("%s%s%04d", venueCode, h.clock.now().Format("20060102150405"), serial)
 	err = h.BeginDispatch(h.t.Context(), settle.Dispatch{
-		MsgID: msgid, Report: report, Infno: infno, Body: []byte(`{"psn_no":"` + h.patient.psnNo + `"}`), SentAt: h.clock.now(),
+		MsgID: msgid, Report: report, Infno: infno, Original: original, Body: []byte(`{"psn_no":"` + h.patient.psnNo + `"}`), SentAt: h.clock.now(),
 	})
 	if err != nil {
 		h.t.Fatalf("begin: %v", err)

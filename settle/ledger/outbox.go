@@ -566,15 +566,16 @@ func (t *tx) book(m *sentMessage, r *settle.DispatchResult) (centre int64, err e
 
 // cancelledAt is from when on a snapshot may contain a cancellation that the centre has confirmed. An earlier copy, whose
 // answer was lost, may have been booked when it arrived: of a message that is repeated (G104), or of one that was undone
-// (2601) before this one was sent. Money that came back then must not be added to a snapshot that has it already, so the
-// earliest time counts. told is 0 where the centre named no time.
+// (2601) before this one was sent; that it was undone may itself be unheard, so that the day's items say rightly that it is not
+// there. Money that came back then must not be added to a snapshot that has it already, so the earliest time counts. told is 0
+// where the centre named no time.
 func (t *tx) cancelledAt(m *sentMessage, msgid string, told int64) (int64, error) {
 	if told == 0 {
 		told = m.centre // as long as it was in doubt; see presume
 	}
 	var earliest sql.NullInt64
-	err := t.get("SELECT MIN(centre) FROM dispatch WHERE report = ? AND infno = ? AND msgid <> ? AND state IN ('sent', 'unknown', 'reversed')",
-		[]any{m.report, m.infno, msgid}, &earliest)
+	err := t.get(`SELECT MIN(d.centre) FROM dispatch d WHERE d.report = ? AND d.infno = ? AND d.msgid <> ? AND (d.state IN ('sent', 'unknown', 'reversed')
+		OR EXISTS (SELECT 1 FROM dispatch u WHERE u.report = d.report AND u.original = d.msgid))`, []any{m.report, m.infno, msgid}, &earliest)
 	if earliest.Valid {
 		told = min(told, earliest.Int64)
 	}

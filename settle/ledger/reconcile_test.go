@@ -235,6 +235,30 @@ func TestProvedCancellation(t *testing.T) {
 	h.wantVerified()
 }
 
+// TestCancellationThatWasUndoneUnheard: the first 2103 arrived and so did the 2601 that undid it, both unheard, with a snapshot between
+// them that has the money back. The day's items rightly prove that no 2103 stands; what the second one brings back is not more money.
+func TestCancellationThatWasUndoneUnheard(t *testing.T) {
+	h := newHouse(t)
+	sold := h.buy(h.patient, 400)
+	h.book(h.due(), "A1", "430100", noon, settle.DispatchAccepted)
+	h.giveBack(giveBack("R1", sold.ID))
+	report := h.due()
+	lost := h.send(report.ID, "2103")
+	unknown := settle.DispatchResult{MsgID: lost, State: settle.DispatchUnknown, At: noon, Report: report.ID, ReportState: settle.ReportUnknown, NextAt: noon}
+	h.finish(unknown)
+	s := h.next("S-2", noon.Add(time.Minute))
+	s.Accounts = []settle.SnapshotAccount{h.patient.account(1000)}
+	h.apply(s)
+	unknown.MsgID = h.sendAbout(report.ID, "2601", lost)
+	h.finish(unknown)
+	h.finish(settle.DispatchResult{
+		MsgID: lost, State: settle.DispatchUnsent, At: noon, Report: report.ID, ReportState: settle.ReportPending, NextAt: noon, Fault: "对账证明中心没有入账",
+	})
+	h.cancel(h.due(), "A3", noon.Add(2*time.Minute), true)
+	h.wantAvailable(h.patient, 1000)
+	h.wantVerified()
+}
+
 // TestRecordReconciliation: each difference is one item of the work list for as long as it is there.
 func TestRecordReconciliation(t *testing.T) {
 	h := newHouse(t)
