@@ -53,7 +53,7 @@ func (s *Session) identify(ctx context.Context, h held, claimed settle.Claimed) 
 		person, err = s.resolve(ctx, card, number)
 	}
 	if err == nil && card.unknown() {
-		err = settle.NewError(settle.PersonUnknown, errCardUnknown)
+		who.person, err = person, settle.NewError(settle.PersonUnknown, errCardUnknown)
 	}
 	// A card that no longer counts is the first thing to tell, even where the person could not be found either.
 	if refused := s.checkCard(card, who, person.ID); refused != nil {

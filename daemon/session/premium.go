@@ -123,8 +123,8 @@ func (s *Session) cardOf(ctx context.Context, a attempt, person settle.PersonID,
 	if err == nil && who.person.ID != person {
 		err = (&settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch, Case: another}).With("differs", "number")
 	}
-	if isCode(err, settle.PersonUnknown) {
-		// The person is in the ledger, so whoever is not is somebody else.
+	if isCode(err, settle.PersonUnknown) && who.person.ID != person {
+		// The person is in the ledger, so whoever is not is somebody else; a new card of the person's own is not.
 		err = &settle.Error{Code: settle.PersonCardMismatch, Reason: settle.ECardOwnerMismatch, Case: another, Cause: errors.New("holder is not in the ledger")}
 	}
 	if err != nil {

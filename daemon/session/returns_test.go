@@ -51,6 +51,24 @@ func TestReversalNeedsThePatientsCard(t *testing.T) {
 	wantCode(t, err, settle.AlreadyReversed)
 }
 
+// TestReturnWithACardThatNobodyKnowsYet: the patient's own new card is no stranger's. As long as the centre cannot be asked about
+// it, that is what the cashier is told.
+func TestReturnWithACardThatNobodyKnowsYet(t *testing.T) {
+	r := newRig(t, nil)
+	r.reader.Insert(Patient.Card())
+	sold := r.mustSettle(sale("S1", "20.00"))
+	renewed := Patient.Card()
+	renewed.Number = "R" + renewed.Number[1:]
+	r.reader.Swap(renewed)
+	_, _, err := r.Reverse(context.Background(), reversal(sold.ID, "R1"))
+	wantCode(t, err, settle.PersonUnknown)
+	strange := Daughter.Card()
+	strange.Number = renewed.Number
+	r.reader.Swap(strange)
+	_, _, err = r.Reverse(context.Background(), reversal(sold.ID, "R1"))
+	wantCode(t, err, settle.PersonCardMismatch)
+}
+
 func TestReturnWithoutCardWantsAReason(t *testing.T) {
 	r := newRig(t, nil)
 	r.reader.Insert(Patient.Card())
