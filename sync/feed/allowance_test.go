@@ -81,6 +81,13 @@ func (w *town) restartCentre() {
 	w.openCentre()
 }
 
+// signInAnew is what everybody does in the next shift, and after a centre that started anew has forgotten who had signed in.
+func (w *town) signInAnew() {
+	for _, s := range w.shops {
+		s.signs.Forget(cashier, s.signs.Cached(cashier))
+	}
+}
+
 // ServeHTTP passes a message on, and loses the answer where that is planned.
 func (w *town) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	handler := *w.handle.Load()
@@ -157,6 +164,8 @@ func (s *shop) sell(m centre.Member, total settle.Fen) {
 	s.sold = append(s.sold, sold)
 }
 
+var cashier = settle.Operator{ID: "1001", Name: "李敏"}
+
 // report sends everything that waits, and holds what the centre booked against what was sold: a sale of which nothing is at
 // risk is booked to the fen.
 func (s *shop) report() {
@@ -180,12 +189,12 @@ func (s *shop) send(reports []settle.Report) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sign, _, err := s.signs.Number(ctx, settle.Operator{ID: "1001", Name: "李敏"})
+		sign, _, err := s.signs.Number(ctx, cashier)
 		if err != nil {
 			t.Fatal(err)
 		}
 		message, err := s.client.Prepare(ctx, nhsa.Call{Message: nhsa.PharmacySettle{Dossier: d, Extensions: nhsa.Extensions{ExpectedSplit: true}},
-			Operator: settle.Operator{ID: "1001", Name: "李敏"}, SignNo: sign, InsuredArea: "430100"})
+			Operator: cashier, SignNo: sign, InsuredArea: "430100"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,8 +286,10 @@ func TestAllowancesNeverOverdraw(t *testing.T) {
 				w.lose.Store(0)
 			case "wait":
 				w.now.Add(int64(11 * time.Hour))
+				w.signInAnew()
 			case "restart":
 				w.restartCentre()
+				w.signInAnew()
 			}
 			if err != nil {
 				rt.Fatal(err)
