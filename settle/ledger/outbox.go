@@ -575,7 +575,8 @@ func (t *tx) cancelledAt(m *sentMessage, msgid string, told int64) (int64, error
 	}
 	var earliest sql.NullInt64
 	err := t.get(`SELECT MIN(d.centre) FROM dispatch d WHERE d.report = ? AND d.infno = ? AND d.msgid <> ? AND (d.state IN ('sent', 'unknown', 'reversed')
-		OR EXISTS (SELECT 1 FROM dispatch u WHERE u.report = d.report AND u.original = d.msgid))`, []any{m.report, m.infno, msgid}, &earliest)
+		OR EXISTS (SELECT 1 FROM dispatch u WHERE u.report = d.report AND u.original = d.msgid AND u.state IN ('sent', 'unknown', 'accepted')))`,
+		[]any{m.report, m.infno, msgid}, &earliest)
 	if earliest.Valid {
 		told = min(told, earliest.Int64)
 	}

@@ -89,6 +89,8 @@ type model struct {
 	blocked  map[string]bool    // whose card is lost, or who is dead, as the centre was told
 	dead     map[string]bool    // of them
 	undoneAt map[string]time.Time
+	ends     map[string]string // setl_ids by the msgids of messages that are to cancel them
+	queried  map[string]bool   // setl_ids of which a venue asked to undo a cancellation that it had no answer to
 	rows     []booked
 	of       map[string][]*booked // rows by tag
 	cancels  map[string]bool      // setl_ids that a row which counts cancels
@@ -102,7 +104,7 @@ type model struct {
 
 func newModel(opening purse) *model {
 	return &model{opening: opening, sales: map[string]*sold{}, near: map[string][]*sold{}, undoneAt: map[string]time.Time{},
-		blocked: map[string]bool{}, dead: map[string]bool{}, unbooked: map[string]int{}, checked: map[string]int{}}
+		ends: map[string]string{}, queried: map[string]bool{}, blocked: map[string]bool{}, dead: map[string]bool{}, unbooked: map[string]int{}, checked: map[string]int{}}
 }
 
 func (m *model) wrong(format string, args ...any) {
@@ -313,14 +315,14 @@ func (m *model) read(rows []booked, balances purse) {
 type state struct {
 	pays    purse
 	stands  bool // a settlement stood
-	doubted bool // something of it was undone at any time, to be booked anew
+	doubted bool // something of it was undone at any time, to be booked anew, or may have been for all that the shop knows
 }
 
 func (m *model) at(tag string, then time.Time) state {
 	s := state{pays: purse{}}
 	count := 0
 	for _, r := range m.of[tag] {
-		s.doubted = s.doubted || r.undone
+		s.doubted = s.doubted || r.undone || m.queried[r.setl]
 		if r.at.After(then) {
 			continue
 		}

@@ -102,6 +102,7 @@ func (t *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.venue.plain { // for this venue the centre has none of our extensions
 		body = extension.ReplaceAll(body, []byte(`"infno":"G999"`))
 	}
+	t.venue.world.asks(envelope.Infno, body)
 	m := &message{wire: t, ctx: ctx, body: body, infno: envelope.Infno, dice: chance}
 	m.fate = t.venue.fate(chance, envelope.Infno)
 	t.venue.note("%s #%d %s", envelope.Infno, nth, m.fate)

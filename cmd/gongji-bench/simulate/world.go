@@ -353,6 +353,32 @@ func (w *world) undone(body []byte, at time.Time, doubtful bool) {
 	}
 }
 
+// asks notes which settlement a message is to cancel, and of which a cancellation is to be undone: once a shop has asked for that
+// and not heard, it cannot know whether money that comes back has come back before.
+func (w *world) asks(infno string, body []byte) {
+	if infno != nhsa.InfnoCancel && infno != nhsa.InfnoReverse {
+		return
+	}
+	var cancel nhsa.CancelInput
+	var reverse nhsa.ReverseInput
+	request, err := nhsa.DecodeRequest(body)
+	if err == nil && infno == nhsa.InfnoCancel {
+		err = json.Unmarshal(request.Input, &cancel)
+	} else if err == nil {
+		err = json.Unmarshal(request.Input, &reverse)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch setl, known := w.model.ends[reverse.Data.Original]; {
+	case err != nil:
+		w.model.wrong("a %s does not decode: %v", infno, err)
+	case infno == nhsa.InfnoCancel:
+		w.model.ends[request.MsgID] = cancel.Data.SetlID
+	case known:
+		w.model.queried[setl] = true
+	}
+}
+
 // settled and returned translate a till's answer for the model.
 func (w *world) settled(v *venue, p *purchase, known map[string]bar, d *daemon, s *settle.Settlement, replayed bool) {
 	tag, psn := p.tag, p.who.psn
