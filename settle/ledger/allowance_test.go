@@ -71,6 +71,30 @@ func TestAllowanceGivenBack(t *testing.T) {
 	h.wantVerified()
 }
 
+// TestAllowanceSpentBeforeABalance: 1101 tells a balance that has an earlier sale in it, and nothing of allowances. What that sale
+// has spent of the allowance stays spent.
+func TestAllowanceSpentBeforeABalance(t *testing.T) {
+	h := openHouse(t)
+	s := h.family()
+	s.Accounts[0].Allowance, s.Accounts[0].AllowanceUntil = 500, noon.Add(24*time.Hour)
+	h.apply(s)
+	sell := func(total settle.Fen) settle.Settlement {
+		order := h.order(h.patient, line("1", total))
+		order.Offline = true
+		return h.settle(order)
+	}
+	sell(400)
+	h.book(h.due(), "A1", "430100", noon.Add(time.Second), settle.DispatchAccepted)
+	own := h.next("S-own", noon.Add(time.Minute))
+	own.OwnOnly, own.People = true, []settle.SnapshotPerson{h.patient.snapshot()}
+	own.Accounts = []settle.SnapshotAccount{h.patient.account(600)}
+	h.apply(own)
+	if sold := sell(300); sold.AtRisk != 200 || sold.Figures.Own != 300 {
+		t.Errorf("of %+v %s are at risk, want 2.00", sold.Figures, sold.AtRisk)
+	}
+	h.wantVerified()
+}
+
 // TestLostAndDeceasedOffline: the lists of lost cards and of people who died work without the centre, also from a page that is
 // moved in slices.
 func TestLostAndDeceasedOffline(t *testing.T) {

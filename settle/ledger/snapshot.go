@@ -324,16 +324,19 @@ func (a *applying) turnYear(person int64) error {
 }
 
 // refreshBalance takes a status and one balance from 1101 into an account that the feed has described more fully:
-// frozen money, limits and allowance stay as they were, and where the account has two pots the balance is laid out
-// over them, prior money and then a mutual account keeping their share as far as the balance reaches.
+// frozen money and limits stay as they were, and where the account has two pots the balance is laid out
+// over them, prior money and then a mutual account keeping their share as far as the balance reaches. Of the allowance goes what
+// those sales have spent that this balance is the first to contain: so far it was taken off for not being contained.
 func (a *applying) refreshBalance(person int64, s *settle.SnapshotAccount) (done bool, err error) {
 	result, err := a.exec(`UPDATE account SET status = ?1, generation = ?3, gone = 0, contains = ?4, as_of = ?5,
+		allowance = CASE WHEN allowance = 0 THEN 0 ELSE MAX(0, allowance - (SELECT COALESCE(SUM(MAX(o.amount, 0)), 0) FROM posting o
+			WHERE o.person = ?6 AND o.centre > account.contains AND o.centre <= ?4 AND o.pot NOT IN (?7, ?8))) END,
 		balance = CASE WHEN two_pots THEN balance ELSE ?2 END,
 		prior = CASE WHEN two_pots THEN MIN(prior, ?2) ELSE prior END,
 		mutual = CASE WHEN two_pots THEN MIN(mutual, ?2 - MIN(prior, ?2)) ELSE mutual END,
 		current = CASE WHEN two_pots THEN MAX(0, ?2 - prior - mutual) ELSE current END
 		WHERE person = ?6 AND as_of <= ?5`,
-		s.Status, s.Balance+s.Current+s.Prior+s.Mutual, a.generation, a.through[s.PsnNo], a.centre, person)
+		s.Status, s.Balance+s.Current+s.Prior+s.Mutual, a.generation, a.through[s.PsnNo], a.centre, person, settle.PotQuota, settle.PotAgency)
 	if err != nil {
 		return false, err
 	}
