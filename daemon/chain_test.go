@@ -23,7 +23,7 @@ type chainDesk struct {
 
 func (c *chainDesk) verify(ctx context.Context, name string, rest ledger.Rest) (report ledger.VerifyReport, err error) {
 	c.asked = append(c.asked, name)
-	if err := rest(ctx, time.Millisecond); err != nil {
+	if err := rest(ctx, time.Millisecond, false); err != nil {
 		return report, err
 	}
 	switch {
@@ -117,5 +117,24 @@ func TestChainIsVerifiedAtTheStartAndDaily(t *testing.T) {
 				t.Errorf("shows %v, %d failures", shows, failed)
 			}
 		})
+	}
+}
+
+// TestVerifyingRestsLongerWhileTheLedgerIsWritten, and not for ever after a slice that was kept waiting itself.
+func TestVerifyingRestsLongerWhileTheLedgerIsWritten(t *testing.T) {
+	var rested time.Duration
+	now := make(chan time.Time)
+	close(now)
+	w := &chainWatch{after: func(d time.Duration) <-chan time.Time { rested = d; return now }}
+	for _, c := range []struct {
+		worked, want time.Duration
+		busy         bool
+	}{
+		{time.Millisecond, chainRest, false}, {10 * time.Millisecond, 40 * time.Millisecond, false},
+		{10 * time.Millisecond, 490 * time.Millisecond, true}, {time.Second, chainMost, true}, {time.Minute, chainMost, false},
+	} {
+		if err := w.rest(t.Context(), c.worked, c.busy); err != nil || rested != c.want {
+			t.Errorf("%v of work, busy %v: rests %v, want %v; %v", c.worked, c.busy, rested, c.want, err)
+		}
 	}
 }

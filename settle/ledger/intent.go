@@ -354,7 +354,7 @@ func (t *tx) orphanBooking(report int64) (*settle.Booking, error) {
 // checkOrphan compares an orphan's record with its intent and its report.
 func (v *verifier) checkOrphan(l *link) error {
 	var record orphanRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}

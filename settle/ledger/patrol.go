@@ -13,14 +13,15 @@ import (
 // patrolPage is how many records are verified in one read: some milliseconds.
 const patrolPage = 50
 
-// Rest is called between two slices of a verification with how long the last one worked; its error ends the verification.
-type Rest func(ctx context.Context, worked time.Duration) error
+// Rest is called between two slices of a verification with how long the last one worked, and whether anything was written since
+// the one before or somebody at the counter is being answered; its error ends the verification.
+type Rest func(ctx context.Context, worked time.Duration, busy bool) error
 
 // VerifyTail verifies what was added to the chain since it was verified last, and that the record from which it goes on is the
 // one that was verified. Nothing is held between slices, so that it may run beside the tills. What is wrong is in the
 // report; an error means that it could not be done.
 func (l *Ledger) VerifyTail(ctx context.Context, rest Rest) (VerifyReport, error) {
-	v := &verifier{trusted: true}
+	v := l.beside()
 	err := l.read(ctx, func(t *tx) error {
 		v.tx = t
 		return v.resume()
@@ -36,7 +37,7 @@ func (l *Ledger) VerifyTail(ctx context.Context, rest Rest) (VerifyReport, error
 
 // Patrol is [Ledger.Verify] in slices: every slice sees a state of its own, and nothing is held between them.
 func (l *Ledger) Patrol(ctx context.Context, rest Rest) (VerifyReport, error) {
-	v := &verifier{trusted: true}
+	v := l.beside()
 	if err := l.patrol(ctx, v, rest); err != nil {
 		return v.report, err
 	}
@@ -51,13 +52,16 @@ func (l *Ledger) Patrol(ctx context.Context, rest Rest) (VerifyReport, error) {
 	return v.report, l.noteVerified(ctx, &v.at)
 }
 
+// beside is a verification that runs beside the tills.
+func (l *Ledger) beside() *verifier { return &verifier{trusted: true, commits: l.writer.commits.Load()} }
+
 func (l *Ledger) patrol(ctx context.Context, v *verifier, rest Rest) error {
 	for over := false; !over; {
 		err := l.slice(ctx, v, rest, func() error {
 			if err := v.loadEnd(); err != nil {
 				return err
 			}
-			n, err := v.stretch(patrolPage)
+			n, err := v.stretch(patrolPage, func() bool { return l.counter.busy() != nil })
 			if over = n == 0; over && err == nil {
 				v.arrive()
 			}
@@ -70,8 +74,12 @@ func (l *Ledger) patrol(ctx context.Context, v *verifier, rest Rest) error {
 	return nil
 }
 
-// slice runs a part over one state, and rests.
+// slice runs a part over one state, and rests. Whoever is being answered at the counter goes first.
 func (l *Ledger) slice(ctx context.Context, v *verifier, rest Rest, part func() error) error {
+	l.GiveWay(ctx)
+	commits := l.writer.commits.Load()
+	busy := commits != v.commits
+	v.commits = commits
 	began := time.Now()
 	before := *v
 	err := l.read(ctx, func(t *tx) error {
@@ -82,7 +90,8 @@ func (l *Ledger) slice(ctx context.Context, v *verifier, rest Rest, part func() 
 	if err != nil {
 		return err
 	}
-	return rest(ctx, time.Since(began))
+	worked := time.Since(began)
+	return rest(ctx, worked, busy || commits != l.writer.commits.Load() || l.counter.busy() != nil)
 }
 
 // resume begins where the last verification ended. A mark under another key, as after a change of keys, is none.

@@ -24,7 +24,7 @@ func (h *house) tamper(statement string) {
 	}
 }
 
-func noRest(context.Context, time.Duration) error { return nil }
+func noRest(context.Context, time.Duration, bool) error { return nil }
 
 // TestPatrolGoesOnBesideSales: records that are added while it rests are verified too, and it remembers when and how far.
 func TestPatrolGoesOnBesideSales(t *testing.T) {
@@ -32,9 +32,12 @@ func TestPatrolGoesOnBesideSales(t *testing.T) {
 	for range 60 {
 		h.buy(h.patient, 1)
 	}
-	added := 0
-	report, err := h.Patrol(t.Context(), func(context.Context, time.Duration) error {
-		if added < 70 {
+	added, sold := 0, false
+	report, err := h.Patrol(t.Context(), func(_ context.Context, _ time.Duration, busy bool) error {
+		if busy != sold {
+			t.Errorf("busy %v, although sold before the slice: %v", busy, sold)
+		}
+		if sold = added < 70; sold {
 			added += 35
 			for range 35 {
 				h.buy(h.patient, 1)
@@ -62,7 +65,7 @@ func TestPatrolGoesOnBesideSales(t *testing.T) {
 		t.Errorf("after a change of keys: %+v %v", report, err)
 	}
 	stop := errors.New("enough")
-	if _, err := h.Patrol(t.Context(), func(context.Context, time.Duration) error { return stop }); !errors.Is(err, stop) {
+	if _, err := h.Patrol(t.Context(), func(context.Context, time.Duration, bool) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a rest that ends it: %v", err)
 	}
 }
@@ -124,4 +127,27 @@ func TestCondemnedLedgerTakesNothing(t *testing.T) {
 		t.Errorf("still broken: %v", err)
 	}
 	h.buy(h.patient, 100)
+}
+
+// TestPatrolMakesWay: a slice ends at the next record while somebody is being answered, and what is left is verified later.
+func TestPatrolMakesWay(t *testing.T) {
+	h, _ := busy(t)
+	for range 20 {
+		h.buy(h.patient, 1)
+	}
+	leave := h.counter.serve()
+	slices := 0
+	report, err := h.Patrol(t.Context(), func(_ context.Context, _ time.Duration, busy bool) error {
+		slices++
+		if busy != (slices <= 3) {
+			t.Errorf("slice %d: busy %v", slices, busy)
+		}
+		if slices == 3 {
+			leave()
+		}
+		return nil
+	})
+	if err != nil || !report.OK() || report.Records != 9+20 || slices != 3+1+1+3 { // three of a record each, the rest, the end, what needs many rows
+		t.Errorf("%d slices, %+v %v", slices, report, err)
+	}
 }

@@ -212,6 +212,11 @@ func (v *vault) unsealJSON(kind string, sealed []byte, value any) error {
 	if err != nil {
 		return err
 	}
+	return decodeSealed(kind, data, value)
+}
+
+// decodeSealed reads the JSON of what was sealed. The error never quotes the data.
+func decodeSealed(kind string, data []byte, value any) error {
 	if json.Unmarshal(data, value) != nil {
 		return fmt.Errorf("a sealed %s does not decode", kind)
 	}

@@ -101,6 +101,8 @@ type verifier struct {
 	total   int
 	at      head // as far as it has come
 	trusted bool // the hash there is known
+
+	commits int64 // made when the last slice began
 }
 
 func verify(ctx context.Context, t *tx, progress func(done, total int)) (VerifyReport, error) {
@@ -133,7 +135,11 @@ type link struct {
 	seq       int64
 	kind, ref string
 	doc, hash []byte
+	text      []byte // the record, opened
 }
+
+// read is the record itself. The error never quotes it.
+func (l *link) read(value any) error { return decodeSealed(KindRecord, l.text, value) }
 
 func (l *link) where() string { return l.kind + " " + l.ref }
 
@@ -152,7 +158,7 @@ func (v *verifier) walk(ctx context.Context, progress func(done, total int)) err
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := v.stretch(verifyPage)
+		n, err := v.stretch(verifyPage, func() bool { return false })
 		if err != nil {
 			return err
 		}
@@ -164,8 +170,8 @@ func (v *verifier) walk(ctx context.Context, progress func(done, total int)) err
 	}
 }
 
-// stretch checks the next records, at most so many, and says how many there were.
-func (v *verifier) stretch(most int) (int, error) {
+// stretch checks the next records, at most so many, and says how many it was; it ends after any at which enough says so.
+func (v *verifier) stretch(most int, enough func() bool) (int, error) {
 	page, err := v.page(v.at.seq, most)
 	if err != nil {
 		return 0, err
@@ -173,6 +179,9 @@ func (v *verifier) stretch(most int) (int, error) {
 	for i := range page {
 		if v.at, v.trusted, err = v.step(&page[i], v.at, v.trusted); err != nil {
 			return 0, err
+		}
+		if enough() {
+			return i + 1, nil
 		}
 	}
 	return len(page), nil
@@ -213,14 +222,14 @@ func (v *verifier) step(l *link, at head, trusted bool) (head, bool, error) {
 		v.found(FoundInserted, 7, l.seq, l.where(), "stands behind the end of the chain")
 		return stored, false, nil
 	}
-	doc, err := v.vault().unseal(KindRecord, l.doc)
-	if err != nil {
+	var err error
+	if l.text, err = v.vault().unseal(KindRecord, l.doc); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not open")
 		return stored, true, nil
 	}
 	if trusted {
 		at.seq = l.seq - 1
-		if next := at.next(l.kind, l.ref, doc); next != stored {
+		if next := at.next(l.kind, l.ref, l.text); next != stored {
 			v.found(FoundChanged, 7, l.seq, l.where(), "the hash does not fit the record and the one before")
 		}
 	}
@@ -284,7 +293,7 @@ type settledColumns struct {
 
 func (v *verifier) checkSettlement(l *link) error {
 	var record settlementRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -479,7 +488,7 @@ func (v *verifier) checkBack(l *link, key int64, shop settle.ShopState) error {
 
 func (v *verifier) checkReturn(l *link) error {
 	var record returnRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -536,7 +545,7 @@ func (v *verifier) checkReturn(l *link) error {
 
 func (v *verifier) checkOutcome(l *link) error {
 	var record dispatchRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}

@@ -47,7 +47,7 @@ type adjustedColumns struct {
 
 func (v *verifier) checkAdjustment(l *link) error {
 	var record adjustmentRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -101,7 +101,7 @@ func (v *verifier) sumAdjustment(l *link, record *adjustmentRecord, delta settle
 
 func (v *verifier) checkDecision(l *link) error {
 	var record decisionRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -122,7 +122,7 @@ func (v *verifier) checkDecision(l *link) error {
 
 func (v *verifier) checkClosing(l *link) error {
 	var record settle.ClosedMonth
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}

@@ -15,7 +15,7 @@ type requestColumns struct {
 
 func (v *verifier) checkRequest(l *link) error {
 	var record requestRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -88,7 +88,7 @@ type premiumColumns struct {
 
 func (v *verifier) checkPremium(l *link) error {
 	var record premiumRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
@@ -126,7 +126,7 @@ func (v *verifier) checkPremium(l *link) error {
 
 func (v *verifier) checkPremiumCancel(l *link) error {
 	var record premiumCancelRecord
-	if err := v.vault().unsealJSON(KindRecord, l.doc, &record); err != nil {
+	if err := l.read(&record); err != nil {
 		v.found(FoundChanged, 7, l.seq, l.where(), "the record does not decode")
 		return nil
 	}
