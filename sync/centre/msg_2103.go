@@ -31,10 +31,7 @@ func (w *work) cancel(r *nhsa.Request) (any, error) {
 		pay.Amount = -pay.Amount
 		row.Pays = append(row.Pays, pay)
 	}
-	if err := w.record(entry{Kind: entryBook, Row: row}); err != nil {
-		return nil, err
-	}
-	if err := w.keepFor(row, in.Gongji); err != nil {
+	if err := w.record(entry{Kind: entryBook, Row: row, Grants: w.keepFor(row, in.Gongji)}); err != nil {
 		return nil, err
 	}
 	out := w.amounts(row)

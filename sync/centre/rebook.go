@@ -25,8 +25,10 @@ func (g *grant) owner() string {
 	return venue
 }
 
-// keepFor sets aside what a venue will book anew after a cancellation: of each account no more than has just come back to it.
-func (w *work) keepFor(row *Row, node *nhsa.RebookNode) error {
+// keepFor is what is set aside because a venue will book it anew after a cancellation: of each account no more than comes
+// back to it. It goes into the journal with the cancellation, in one entry: a cancellation without it would give
+// everybody what the patient has walked away with.
+func (w *work) keepFor(row *Row, node *nhsa.RebookNode) (grants []grant) {
 	if node == nil {
 		return nil
 	}
@@ -39,7 +41,6 @@ func (w *work) keepFor(row *Row, node *nhsa.RebookNode) error {
 		}
 		back[pay.PsnNo] -= pay.Amount
 	}
-	var grants []grant
 	for _, a := range node.Rebook {
 		amount := min(a.Amount, back[a.PsnNo])
 		if amount <= 0 {
@@ -49,10 +50,7 @@ func (w *work) keepFor(row *Row, node *nhsa.RebookNode) error {
 		until := row.At.Add(rebookLife)
 		grants = append(grants, grant{Venue: row.Venue + rebookMark + row.PsnNo, PsnNo: a.PsnNo, Amount: amount, Until: until, Release: until, At: row.At, Seen: row.At})
 	}
-	if len(grants) == 0 {
-		return nil
-	}
-	return w.record(entry{Kind: entryGrant, Grants: grants})
+	return grants
 }
 
 // keptFor takes what is kept for a patient's rebooking at a venue out of the way of a debit, and returns it by person number.

@@ -1,6 +1,9 @@
 package centre_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +82,60 @@ func testKeptForRebooking(t *testing.T) {
 	x.must(nhsa.Cancel{PsnNo: f.Spouse.PsnNo, SetlID: again.SetlID, MdtrtID: again.MdtrtID})
 	if got := y.book(own(30000), split); got.Figures.Own != 30000 {
 		t.Errorf("after a reversal another venue gets %s", got.Figures.Own)
+	}
+}
+
+// TestCancellationAndWhatItKeepsAreOneEntry: wherever the journal ends after a cut of power, a cancellation that stands has kept
+// what its venue will book anew.
+func TestCancellationAndWhatItKeepsAreOneEntry(t *testing.T) {
+	dir := t.TempDir()
+	journal, err := OpenJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, f := demo(t, Options{Journal: journal})
+	file := filepath.Join(dir, "centre.jsonl")
+	text := func() []byte {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	sold := named(f.Spouse, settle.Figures{Total: 50000, Own: 50000}, settle.PersonPay{PsnNo: f.Spouse.PsnNo, Amount: 50000})
+	booked := x.book(sold, nhsa.Extensions{ExpectedSplit: true})
+	before := len(text())
+	x.must(nhsa.Cancel{PsnNo: f.Spouse.PsnNo, SetlID: booked.SetlID, MdtrtID: booked.MdtrtID, Rebook: []settle.PersonPay{{PsnNo: f.Spouse.PsnNo, Amount: 30000}}})
+	if err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all := text()
+	if lines := bytes.Count(all[before:], []byte("\n")); lines != 1 {
+		t.Fatalf("a cancellation that keeps something has %d lines in the journal", lines)
+	}
+	for _, c := range []struct {
+		name  string
+		end   int
+		taken settle.Fen
+	}{
+		{"torn", len(all) - 1, 0},
+		{"whole", len(all), 20000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.WriteFile(file, all[:c.end], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			journal, err := OpenJournal(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = journal.Close() })
+			again := newTill(t, Options{Journal: journal})
+			y := again.otherTill("P43010000002")
+			if got := y.book(sold, nhsa.Extensions{ExpectedSplit: true}); got.Figures.Own != c.taken {
+				t.Errorf("another venue gets %s of 500.00, not %s", got.Figures.Own, c.taken)
+			}
+		})
 	}
 }
 

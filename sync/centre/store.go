@@ -28,7 +28,7 @@ type entry struct {
 	Visit   *visit   `json:"visit,omitempty"`
 	Notes   *notes   `json:"notes,omitempty"`
 
-	Grants   []grant   `json:"grants,omitempty"`
+	Grants   []grant   `json:"grants,omitempty"` // of a booking: what its row, a cancellation, leaves kept for its venue
 	Releases []release `json:"releases,omitempty"`
 }
 
@@ -80,7 +80,11 @@ func (w *work) apply(e entry) error {
 		if e.Row == nil {
 			return errors.New("a booking without a row")
 		}
-		return w.book(e.Row)
+		if err := w.book(e.Row); err != nil {
+			return err
+		}
+		w.takeGrants(e.Grants)
+		return nil
 	case entryUndo:
 		return w.undo(e.MsgID, e.By)
 	case entryRequest:
