@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -77,7 +78,9 @@ func (d *Date) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	if last := len(data) - 1; last > 0 && data[0] == '"' && data[last] == '"' && bytes.IndexByte(data, '\\') < 0 {
+		text = string(data[1:last])
+	} else if err := json.Unmarshal(data, &text); err != nil {
 		return fmt.Errorf("date must be a JSON string such as \"2006-01-02\"")
 	}
 	parsed, err := ParseDate(text)

@@ -92,6 +92,31 @@ func TestRecordsKeepTheirForm(t *testing.T) {
 	}
 }
 
+// TestRecordsAreReadAsWritten: whatever is in a record, what is read of its canonical form is what encoding/json reads of it.
+func TestRecordsAreReadAsWritten(t *testing.T) {
+	f := filler{rand.New(rand.NewPCG(3, 4))}
+	for _, kinds := range [][]any{
+		{settlementRecord{}, soldRecord{}}, {returnRecord{}}, {dispatchRecord{}}, {requestRecord{}}, {premiumRecord{}}, {premiumCancelRecord{}},
+		{adjustmentRecord{}}, {decisionRecord{}}, {settle.Bill{}}, {settle.Plan{}}, {settle.Booking{}}, {settle.CardNumbers{}},
+	} {
+		for range 200 {
+			value := reflect.New(reflect.TypeOf(kinds[0]))
+			f.fill(value.Elem(), 0)
+			text, err := canon.Append(nil, value.Interface())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, kind := range kinds { // whole, and as far as it is needed
+				got, want := reflect.New(reflect.TypeOf(kind)), reflect.New(reflect.TypeOf(kind))
+				wantErr, err := json.Unmarshal(text, want.Interface()), canon.Read(text, got.Interface())
+				if (err == nil) != (wantErr == nil) || !reflect.DeepEqual(got.Interface(), want.Interface()) {
+					t.Fatalf("%T: %v, want %v\n of %s\n got %+v\nwant %+v", kind, err, wantErr, text, got.Elem(), want.Elem())
+				}
+			}
+		}
+	}
+}
+
 // BenchmarkRecord writes the record of a sale of three lines, as the chain holds it and as encoding/json does.
 func BenchmarkRecord(b *testing.B) {
 	h := newHouse(b)
@@ -114,6 +139,28 @@ func BenchmarkRecord(b *testing.B) {
 		}
 		b.SetBytes(int64(len(data)))
 	})
+	text, err := canon.Append(nil, &record)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, read := range map[string]func([]byte, any) error{"read": canon.Read, "unmarshal": json.Unmarshal} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(text, new(settlementRecord)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"Sold", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(text, new(soldRecord)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 	b.Run("encoding", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -53,7 +53,9 @@ func (l *Ledger) Patrol(ctx context.Context, rest Rest) (VerifyReport, error) {
 }
 
 // beside is a verification that runs beside the tills.
-func (l *Ledger) beside() *verifier { return &verifier{trusted: true, commits: l.writer.commits.Load()} }
+func (l *Ledger) beside() *verifier {
+	return &verifier{trusted: true, commits: l.writer.commits.Load()}
+}
 
 func (l *Ledger) patrol(ctx context.Context, v *verifier, rest Rest) error {
 	for over := false; !over; {

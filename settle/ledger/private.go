@@ -5,7 +5,6 @@ import (
 	"crypto/cipher"
 	"encoding/base32"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // The kinds under which private data are sealed and indexed. A seal of one kind does not open as another.
@@ -199,7 +199,7 @@ func (v *vault) current(kind string, sealed []byte) bool {
 
 // sealJSON seals a value as JSON.
 func (v *vault) sealJSON(kind string, value any) ([]byte, error) {
-	data, err := json.Marshal(value)
+	data, err := canon.Append(nil, value)
 	if err != nil {
 		return nil, fmt.Errorf("encode a %s: %w", kind, err)
 	}
@@ -217,7 +217,7 @@ func (v *vault) unsealJSON(kind string, sealed []byte, value any) error {
 
 // decodeSealed reads the JSON of what was sealed. The error never quotes the data.
 func decodeSealed(kind string, data []byte, value any) error {
-	if json.Unmarshal(data, value) != nil {
+	if canon.Read(data, value) != nil {
 		return fmt.Errorf("a sealed %s does not decode", kind)
 	}
 	return nil
