@@ -306,20 +306,13 @@ func (u *upstream) note(event outbox.Event) {
 	}
 }
 
-// tell keeps the centre's latest time without making the client wait.
+// tell sets the ledger's clock by the centre's time, before anybody acts on the answer that carried it, and keeps the latest for
+// what takes longer. It does not make the client wait.
 func (u *upstream) tell(at time.Time) {
+	u.d.ledger.ObserveCentreTime(at)
 	select {
 	case u.times <- at:
 	default: // an earlier one is still being looked at; the next answer brings another
-	}
-}
-
-// agree holds our clocks against the centre's: the only thing that ends a clock warning and sets the high-water clock of
-// the ledger's age back.
-func (d *Daemon) agree(ctx context.Context, at time.Time) {
-	d.clocks.Agree(at)
-	if err := d.ledger.ObserveCentreTime(ctx, at); err != nil && ctx.Err() == nil {
-		d.log.Warn("the centre's time could not be kept", "err", err.Error())
 	}
 }
 
@@ -338,7 +331,7 @@ func (u *upstream) start(run func(name string, run func(context.Context) error))
 			case event := <-u.events:
 				u.d.reported(ctx, event, len(u.events) == 0)
 			case at := <-u.times:
-				u.d.agree(ctx, at)
+				u.d.clocks.Agree(at) // the only thing that ends a clock warning
 			case <-ctx.Done():
 				return nil
 			}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,4 +39,33 @@ func TestLedgerAgesInABubble(t *testing.T) {
 		h.reopen()
 		wantCode(t, offline(), settle.LedgerStale)
 	})
+}
+
+// TestTheCentresTimeCountsAtOnce: who acts on an answer of the centre goes by its time, and the disk is told without being waited for.
+func TestTheCentresTimeCountsAtOnce(t *testing.T) {
+	h := openHouse(t)
+	truth := h.clock.now()
+	h.clock.add(30 * time.Hour)
+	if ahead := h.clock.now(); h.Ledger.clock.now().Before(ahead) {
+		t.Fatal("the mark does not follow the PC's clock")
+	}
+	h.persistClock()
+	h.ObserveCentreTime(truth)
+	if got := h.Ledger.clock.now(); !got.Equal(truth) {
+		t.Errorf("the mark is at %s, the centre at %s", got, truth)
+	}
+	var kept int64
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		err := h.read(t.Context(), func(t *tx) (err error) { kept, err = t.metaInt(metaClock); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept == millis(truth) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the disk has %s, the centre said %s", instant(kept), truth)
+		}
+		runtime.Gosched()
+	}
 }

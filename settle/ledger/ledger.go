@@ -144,6 +144,7 @@ type Ledger struct {
 	closing   sync.Once
 	closeErr  error
 	stopSaver chan struct{}
+	corrected chan struct{} // the clock was corrected, and the disk is not told yet
 	saverDone chan struct{}
 }
 
@@ -159,7 +160,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	}
 	l := &Ledger{
 		options: options, log: options.Logger.With("component", "ledger"),
-		stopSaver: make(chan struct{}), saverDone: make(chan struct{}), bulk: newBulk(),
+		stopSaver: make(chan struct{}), corrected: make(chan struct{}, 1), saverDone: make(chan struct{}), bulk: newBulk(),
 	}
 	if err := l.open(ctx); err != nil {
 		return nil, storeError(errors.Join(err, l.release()))
@@ -314,15 +315,19 @@ func (l *Ledger) clockJumped(ahead time.Duration) {
 
 // ObserveCentreTime takes the centre's time as an answer just carried it. It is the only thing that sets the
 // high-water clock back; a correction is logged and counted. Times of the past (a file's, a booking's) must not come
-// here.
-func (l *Ledger) ObserveCentreTime(ctx context.Context, now time.Time) error {
+// here. It does not block: the sale that has waited for that answer already goes by the corrected clock, and the disk is
+// told a moment later.
+func (l *Ledger) ObserveCentreTime(now time.Time) {
 	by := l.clock.correct(now)
 	if by == 0 {
-		return nil
+		return
 	}
 	l.metrics.clockCorrections.Inc()
 	l.log.Warn("high-water clock corrected by the centre's time", "by", by.Round(time.Second).String())
-	return l.write(ctx, func(t *tx) error { return t.setMeta(metaClock, millis(l.clock.now())) })
+	select {
+	case l.corrected <- struct{}{}:
+	default: // the mark is about to be written
+	}
 }
 
 // Close finishes what is queued, writes everything out and gives the directory back. It may be called again.

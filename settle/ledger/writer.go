@@ -84,7 +84,7 @@ type writer struct {
 	sinceSave   atomic.Int64
 	commits     atomic.Int64 // COMMITs made, for tests of the grouping
 	pace        pace
-	grouped     int // requests in the outbox's last batch; of the loop alone
+	grouped     int // the outbox's requests in its last batch; of the loop alone
 	crowd       int // who was at the counter during the last transaction: those it answered and those who came meanwhile
 	fault       atomic.Pointer[writeFault]
 	wake        chan struct{}
@@ -531,6 +531,8 @@ func (l *Ledger) housekeep(stop <-chan struct{}) {
 			return
 		case <-l.writer.wake:
 			l.checkpoint()
+		case <-l.corrected:
+			l.persistClock()
 		case <-tick.C:
 			l.persistClock()
 			if ticks%checkpointTicks == 0 {

@@ -81,11 +81,4 @@ func (l *load) join(requests []*request) bool {
 }
 
 // atCounter is how many of a batch are not the outbox's.
-func (l *load) atCounter() (n int) {
-	for _, r := range l.live {
-		if !r.late {
-			n++
-		}
-	}
-	return n
-}
+func (l *load) atCounter() int { return len(l.live) - late(l.live) }

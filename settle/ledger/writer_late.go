@@ -71,7 +71,7 @@ func (w *writer) gather(requests []*request) []*request {
 	if len(requests) == 0 || !requests[0].late {
 		return requests
 	}
-	defer func() { w.grouped = len(requests) }()
+	defer func() { w.grouped = late(requests) }()
 	if w.grouped < 2 || len(requests) >= lateGroup {
 		return requests
 	}
@@ -92,6 +92,16 @@ func (w *writer) gather(requests []*request) []*request {
 		}
 	}
 	return requests
+}
+
+// late is how many of a batch are the outbox's. Who came to the counter at the same moment is no sign of a backlog.
+func late(requests []*request) (n int) {
+	for _, r := range requests {
+		if r.late {
+			n++
+		}
+	}
+	return n
 }
 
 // take adds what waits in a queue, as far as a batch has room.

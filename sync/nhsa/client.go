@@ -348,16 +348,16 @@ func (c *Client) sendFor(ctx context.Context, message Prepared, decode func([]by
 	outcome := c.exchange(within, message, decode)
 	c.line.end()
 	c.metrics.count(message.Infno, outcome, time.Since(begun))
-	// Giving up ourselves says nothing about the line.
-	if outcome.Result == Answered || !errors.Is(ctx.Err(), context.Canceled) {
-		if c.line.contact(outcome.Result == Answered) {
-			c.metrics.success(c.options.Clock())
-		}
-	}
 	if outcome.Result == Answered && !outcome.Answer.CentreTime.IsZero() {
 		c.heard.hear(outcome.Answer.CentreTime)
 		if c.options.OnCentreTime != nil {
 			c.options.OnCentreTime(outcome.Answer.CentreTime)
+		}
+	}
+	// Whoever hears that the line is back already goes by the centre's time. Giving up ourselves says nothing about the line.
+	if outcome.Result == Answered || !errors.Is(ctx.Err(), context.Canceled) {
+		if c.line.contact(outcome.Result == Answered) {
+			c.metrics.success(c.options.Clock())
 		}
 	}
 	return outcome

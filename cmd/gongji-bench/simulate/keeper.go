@@ -13,9 +13,9 @@ func (v *venue) keep(over <-chan struct{}) {
 		select {
 		case <-over:
 			return
-		case place := <-v.killed:
+		case <-v.killed:
 			time.Sleep(time.Nanosecond) // the fake clock moves when everybody waits
-			v.die(d, faultKillAt, place)
+			v.die(d, faultKillAt)
 		case <-next.C:
 			v.mishap(d)
 		}
@@ -30,7 +30,7 @@ func (v *venue) mishap(d dice) {
 	}
 	switch what := d.IntN(10); {
 	case what < 4:
-		v.die(d, faultKill, "")
+		v.die(d, faultKill)
 	case what < 6:
 		v.turn(d.between(time.Minute, one(d, []time.Duration{3 * time.Minute, 3 * time.Hour, 50 * time.Hour})), faultAhead)
 	case what < 8:
@@ -48,8 +48,8 @@ func (v *venue) turn(by time.Duration, what string) {
 }
 
 // die kills the daemon and starts it again after a while.
-func (v *venue) die(d dice, fault, place string) {
-	v.note("%s %s", v.world.fault(fault), place)
+func (v *venue) die(d dice, fault string) {
+	v.note("%s %s", v.world.fault(fault), v.tornAt())
 	if err := v.kill(); err != nil {
 		v.world.broken("%s: a killed daemon did not end: %v", v.code, err)
 	}
@@ -57,8 +57,18 @@ func (v *venue) die(d dice, fault, place string) {
 	case <-v.killed:
 	default:
 	}
+	v.tornAt()
 	time.Sleep(d.between(time.Second, v.world.span(8*time.Minute)))
 	if err := v.start(); err != nil {
 		v.world.broken("%s: the daemon does not start after a kill: %v", v.code, err)
 	}
+}
+
+// tornAt takes the place where the daemon got no further; empty: it was killed by itself.
+func (v *venue) tornAt() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	place := v.torn
+	v.torn = ""
+	return place
 }

@@ -101,6 +101,9 @@ func (r *runner) share(t *testing.T) {
 			result.Findings = append(result.Findings, "the world could not be run to its end")
 		}
 		r.finished(seed, &result)
+		if lived && len(result.Findings) > 0 {
+			r.say(sameAgain(t, seed, r.Config, &result))
+		}
 	}
 }
 
@@ -136,6 +139,12 @@ func (r *runner) finished(seed uint64, result *Result) {
 		fmt.Fprintf(r.Out, "%s: %d worlds, %d settlements, %d failed seeds, next seed %d\n",
 			now.Sub(r.began).Round(time.Second), r.done.Worlds, r.done.Settlements, len(r.failed), r.From+uint64(r.next)) //nolint:gosec // not negative
 	}
+}
+
+func (r *runner) say(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintln(r.Out, text)
 }
 
 func (r *runner) report(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -57,6 +56,9 @@ func runSeed(t *testing.T, seed uint64, totals *Totals) {
 		for _, finding := range r.Findings {
 			t.Error(finding)
 		}
+		if t.Failed() {
+			t.Log(sameAgain(t, seed, small, &r))
+		}
 		if t.Failed() && *logDir != "" {
 			if err := os.WriteFile(filepath.Join(*logDir, fmt.Sprintf("seed-%d.log", seed)), []byte(strings.Join(r.Log, "\n")+"\n"), 0o600); err != nil {
 				t.Error(err)
@@ -107,45 +109,4 @@ func TestSeedsThatFailed(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestASeedReplays runs seeds twice and wants the same log, byte for byte.
-func TestASeedReplays(t *testing.T) {
-	busy := small
-	busy.Busy, busy.Families, busy.Steps = true, 6, 40
-	for _, c := range []struct {
-		world Config
-		seeds []uint64
-	}{{small, []uint64{1, 2, 3, 4, 5, 6}}, {busy, []uint64{5000001}}} {
-		for _, seed := range c.seeds {
-			replays(t, seed, c.world)
-		}
-	}
-}
-
-// replays runs a seed twice at once: whoever is scheduled before whom then differs most.
-func replays(t *testing.T, seed uint64, c Config) {
-	var runs [2]Result
-	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-		for i := range runs {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				runs[i] = Run(t, seed, c)
-			})
-		}
-	})
-	one, two := runs[0].Log, runs[1].Log
-	for i := range min(len(one), len(two)) {
-		if one[i] != two[i] {
-			t.Fatalf("seed %d, event %d of %d and %d:\n%s\n\n%s", seed, i, len(one), len(two), around(one, i), around(two, i))
-		}
-	}
-	if len(one) == 0 || runs[0].Hash != runs[1].Hash || !slices.Equal(one, two) {
-		t.Fatalf("seed %d: %d events, then %d", seed, len(one), len(two))
-	}
-}
-
-// around are a few events before and after one.
-func around(log []string, i int) string {
-	return strings.Join(log[max(0, i-6):min(len(log), i+4)], "\n")
 }

@@ -30,18 +30,29 @@ var errKilled = errors.New("simulated: the daemon was killed here")
 // survive is an error where the daemon dies at this place. The goroutine gets no further before the run is over.
 func (s *torn) survive(place string) error {
 	w := s.venue.world
+	w.sway()
 	if s.daemon.gone() {
 		return errKilled
 	}
 	if w.mended.Load() || throw(w.seed, "torn", s.venue.code, place, strconv.FormatInt(time.Now().UnixNano(), 10)).IntN(1000) >= w.tornIn1000() {
 		return nil
 	}
-	select {
-	case s.venue.killed <- place:
-	default:
-	}
+	s.venue.tear(place)
 	<-s.daemon.dead
 	return errKilled
+}
+
+// tear asks for the daemon to be killed. Who else gets no further at this instant is named or not by no order of theirs.
+func (v *venue) tear(place string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.torn == "" || place < v.torn {
+		v.torn = place
+	}
+	select {
+	case v.killed <- struct{}{}:
+	default:
+	}
 }
 
 // BeginDispatch writes the message to the journal, or dies before or after.

@@ -35,8 +35,8 @@ type venue struct {
 	code   string
 	dice   dice
 	tills  []*till
-	wrong  atomic.Int64 // how far the PC's clock is off
-	killed chan string  // asks the keeper to kill the daemon: why
+	wrong  atomic.Int64  // how far the PC's clock is off
+	killed chan struct{} // asks the keeper to kill the daemon
 	lines  []period
 	plain  bool // it has 1101 only
 
@@ -47,14 +47,21 @@ type venue struct {
 	dealtTo map[string]int  // messages by content
 	heard   map[string]word // by person number
 	barred  map[string]bar  // by person number
+	torn    string          // where the daemon that is to be killed got no further; of several places at an instant the first by name
 	waiting int             // reports that the centre refused, at the end
 	open    int             // tills that do not know what became of their request
 }
 
-func (v *venue) note(format string, args ...any) { v.world.journal.note(v.code[9:], format, args...) }
+func (v *venue) note(format string, args ...any) {
+	v.world.sway()
+	v.world.journal.note(v.code[9:], format, args...)
+}
 
 // now is the PC's clock, without a monotonic reading: a jump is a jump.
-func (v *venue) now() time.Time { return time.Now().Round(0).Add(time.Duration(v.wrong.Load())) }
+func (v *venue) now() time.Time {
+	v.world.sway()
+	return time.Now().Round(0).Add(time.Duration(v.wrong.Load()))
+}
 
 // dealt are the dice of a message by its content, and how often that content was sent.
 func (v *venue) dealt(content string) (dice, int) {
@@ -139,7 +146,6 @@ type daemon struct {
 	dead    chan struct{} // closed when it was killed: nothing of it counts any more
 	stop    context.CancelFunc
 	parts   sync.WaitGroup
-	times   chan time.Time
 }
 
 func (d *daemon) gone() bool {
@@ -160,7 +166,7 @@ func (v *venue) daemon() *daemon {
 
 // start opens what the disk holds and serves.
 func (v *venue) start() error {
-	d := &daemon{dead: make(chan struct{}), times: make(chan time.Time, 1), persons: map[settle.PersonID]string{}}
+	d := &daemon{dead: make(chan struct{}), persons: map[settle.PersonID]string{}}
 	venue := settle.Venue{Code: v.code, Name: "示例大药房", Kind: settle.VenuePharmacy, Area: area, AgreementUntil: 20351231}
 	var err error
 	d.ledger, err = ledger.Open(context.Background(), ledger.Options{
@@ -186,7 +192,7 @@ func (v *venue) start() error {
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	d.session.Start()
-	for _, run := range []func(context.Context) error{d.worker.Run, d.feed.Run, d.agree} {
+	for _, run := range []func(context.Context) error{d.worker.Run, d.feed.Run} {
 		d.parts.Go(func() {
 			if err := run(ctx); err != nil && !d.gone() {
 				v.world.broken("%s: %v", v.code, err)
@@ -210,7 +216,7 @@ func (v *venue) logger() *slog.Logger {
 // wire assembles the rooms as the daemon does.
 func (v *venue) wire(d *daemon, venue settle.Venue) error {
 	client, err := nhsa.NewClient(nhsa.Options{
-		URL: "http://127.0.0.1/", Venue: venue, Serials: d.ledger.NextMessageSerial, Clock: v.now, OnCentreTime: d.tell,
+		URL: "http://127.0.0.1/", Venue: venue, Serials: d.ledger.NextMessageSerial, Clock: v.now, OnCentreTime: d.ledger.ObserveCentreTime,
 		MAC: "00:00:00:00:00:00", IP: "127.0.0.1", Transport: &wire{v, d.dead},
 		Timeout: odd(30 * time.Second),
 	})
@@ -271,27 +277,6 @@ func (u *upstream) Resolve(ctx context.Context, code string) (session.Resolved, 
 	}
 	number, err := settle.ParseIDNumber(person.IDNumber)
 	return session.Resolved{Person: u.d.ledger.PersonID(person.PsnNo), Number: number, Name: person.Name}, err
-}
-
-// tell keeps the centre's time without making the client wait; agree sets the high-water clock by it.
-func (d *daemon) tell(at time.Time) {
-	select {
-	case d.times <- at:
-	default:
-	}
-}
-
-func (d *daemon) agree(ctx context.Context) error {
-	for {
-		select {
-		case at := <-d.times:
-			if err := d.ledger.ObserveCentreTime(ctx, at); err != nil && ctx.Err() == nil {
-				return err
-			}
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 // end stops a run in good order.

@@ -79,6 +79,7 @@ func (t *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errCut
 	default:
 	}
+	t.venue.world.sway()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -154,6 +155,7 @@ func (m *message) leave() {
 func (m *message) pause(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	defer m.venue.world.sway()
 	select {
 	case <-timer.C:
 		return nil

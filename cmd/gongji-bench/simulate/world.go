@@ -36,6 +36,7 @@ type Config struct {
 	Dir     string       // where the ledgers live while the world runs; default the system's temporary folder
 	Log     *slog.Logger // of the daemons; nil: none
 	harm    harm         // what a test breaks on purpose
+	shake   func()       // holds a goroutine up for some real time, or makes it give way: the scheduler's part; nil: nothing does
 }
 
 func (c *Config) defaults() {
@@ -184,7 +185,7 @@ func (w *world) make() error {
 	}
 	for n := range w.Venues {
 		v := &venue{
-			world: w, code: fmt.Sprintf("P4301%07d", n+1), killed: make(chan string, 1), dealtTo: map[string]int{}, heard: map[string]word{},
+			world: w, code: fmt.Sprintf("P4301%07d", n+1), killed: make(chan struct{}, 1), dealtTo: map[string]int{}, heard: map[string]word{},
 			barred: map[string]bar{},
 		}
 		v.plain = w.has(KindPlain) && n == w.Venues-1 && throw(w.seed, "plain").hit(50)
@@ -275,6 +276,13 @@ func (w *world) broken(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.model.wrong(format, args...)
+}
+
+// sway is where a test may hold goroutines up.
+func (w *world) sway() {
+	if w.shake != nil {
+		w.shake()
+	}
 }
 
 // harm is a world that is broken on purpose, to see that it is found. Its functions are nil where nothing is.
