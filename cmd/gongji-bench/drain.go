@@ -2,14 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"gongji/cmd/gongji-bench/measure"
-	"gongji/cmd/gongji-bench/shop"
 )
 
 func drainCommand() *cobra.Command {
@@ -24,37 +21,15 @@ moment the daemon sells until the centre has booked everything: reports a second
 p99; then the same till's p99 by itself, in the same processes.`,
 		Example: "  gongji-bench drain --out drain.json\n  gongji-bench drain --reports 10000 --rounds 3 --pace 200ms",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.Rounds < 1 || d.Reports < 1 || d.People < 1 || d.Pace <= 0 || d.Alone <= 0 {
 				return errors.New("--rounds, --reports, --people, --pace and --alone must be above 0")
 			}
-			if d.Self, err = os.Executable(); err != nil {
-				return err
-			}
-			work, err := os.MkdirTemp(d.Dir, "gongji-drain-")
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-			for name, binary := range map[string]*string{"gongjid": &d.Binary, "gongji-centre": &d.CentreBinary} {
-				if *binary != "" {
-					continue
-				}
-				if *binary, err = shop.BuildCommand(cmd.Context(), work, name); err != nil {
-					return err
-				}
-			}
-			d.Dir, d.Out = work, cmd.OutOrStdout()
-			result, err := d.Run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if file != "" {
-				if err := result.Write(file); err != nil {
-					return fmt.Errorf("write the result: %w", err)
-				}
-			}
-			return result.Print(cmd.OutOrStdout())
+			binaries := map[string]*string{"gongjid": &d.Binary, "gongji-centre": &d.CentreBinary}
+			return measured(cmd, file, &d.Dir, binaries, func(self string) (figures, error) {
+				d.Self, d.Out = self, cmd.OutOrStdout()
+				return d.Run(cmd.Context())
+			})
 		},
 	}
 	flags := cmd.Flags()

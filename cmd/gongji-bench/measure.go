@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -25,34 +26,14 @@ which goals are met, and writes everything to a file. A round takes about (turn 
 loads; the whole, as it is set, about ten minutes.`,
 		Example: "  gongji-bench measure --out speed.json\n  gongji-bench measure --rounds 1 --turn 1s --callers 1,16 --slow 10ms --slow-callers 16 --accounts 0 --records 0\n  gongji-bench measure --accounts 10000000 --records 10000000 --dir /srv/large",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if m.Rounds < 1 || m.Each <= 0 {
 				return errors.New("--rounds must be at least 1 and --turn above 0")
 			}
-			if m.Self, err = os.Executable(); err != nil {
-				return err
-			}
-			work, err := os.MkdirTemp(m.Dir, "gongji-measure-")
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-			if m.Binary == "" {
-				if m.Binary, err = shop.Build(cmd.Context(), work); err != nil {
-					return err
-				}
-			}
-			m.Dir, m.Out = work, cmd.OutOrStdout()
-			result, err := m.Run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if file != "" {
-				if err := result.Write(file); err != nil {
-					return fmt.Errorf("write the result: %w", err)
-				}
-			}
-			return result.Print(cmd.OutOrStdout())
+			return measured(cmd, file, &m.Dir, map[string]*string{"gongjid": &m.Binary}, func(self string) (figures, error) {
+				m.Self, m.Out = self, cmd.OutOrStdout()
+				return m.Run(cmd.Context())
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -70,4 +51,41 @@ loads; the whole, as it is set, about ten minutes.`,
 	flags.StringVar(&m.Dir, "dir", "", "folder on the disk that is measured (default: the system's temporary folder)")
 	flags.StringVar(&file, "out", "", "file for the figures, JSON")
 	return cmd
+}
+
+// figures are what a measurement found.
+type figures interface {
+	Write(file string) error
+	Print(out io.Writer) error
+}
+
+// measured runs a measurement in a folder of its own below *dir, with the binaries that are not given built there; then it
+// prints what was found, and writes it where a file is named. run is told the program it can start as a helper.
+func measured(cmd *cobra.Command, file string, dir *string, binaries map[string]*string, run func(self string) (figures, error)) (err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if *dir, err = os.MkdirTemp(*dir, "gongji-"+cmd.Name()+"-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
+	for name, binary := range binaries {
+		if *binary != "" {
+			continue
+		}
+		if *binary, err = shop.BuildCommand(cmd.Context(), *dir, name); err != nil {
+			return err
+		}
+	}
+	found, err := run(self)
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		if err := found.Write(file); err != nil {
+			return fmt.Errorf("write the result: %w", err)
+		}
+	}
+	return found.Print(cmd.OutOrStdout())
 }
