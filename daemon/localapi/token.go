@@ -28,6 +28,8 @@ const (
 	Kiosk   Role = "kiosk"
 )
 
+func (r Role) known() bool { return r == Cashier || r == Manager || r == Kiosk }
+
 // Token is a till's token as it is stored: a hash, never the token.
 type Token struct {
 	Name    string    `json:"name"`
@@ -61,7 +63,7 @@ type TokenStore struct {
 	mu     sync.Mutex
 	seen   os.FileInfo // of the file that tokens came from; nil: none
 	tokens []Token
-	hashes [][sha256.Size]byte // of tokens, one for one
+	hashes [][]byte // of tokens, one for one; nil where none is valid
 	fault  error
 }
 
@@ -96,12 +98,14 @@ func (s *TokenStore) refresh() {
 	s.know(tokens)
 }
 
-// know takes a list of tokens over. One whose hash is none fits no token. The caller holds mu.
+// know takes a list of tokens over. One that no version could have made fits nobody; nor does one with a role that this version
+// does not know, which may allow less than any that it knows. The caller holds mu.
 func (s *TokenStore) know(tokens []Token) {
-	s.tokens, s.hashes = tokens, make([][sha256.Size]byte, len(tokens))
-	for i := range tokens {
-		if hash, err := hex.DecodeString(tokens[i].Hash); err == nil && len(hash) == sha256.Size {
-			s.hashes[i] = [sha256.Size]byte(hash)
+	s.tokens, s.hashes = tokens, make([][]byte, len(tokens))
+	for i, t := range tokens {
+		hash, err := hex.DecodeString(t.Hash)
+		if err == nil && len(hash) == sha256.Size && nameText.MatchString(t.Name) && t.Role.known() {
+			s.hashes[i] = hash
 		}
 	}
 }
@@ -125,7 +129,7 @@ func (s *TokenStore) Add(name string, role Role) (string, error) {
 	if !nameText.MatchString(name) {
 		return "", ErrTokenName
 	}
-	if role != Cashier && role != Manager && role != Kiosk {
+	if !role.known() {
 		return "", ErrTokenRole
 	}
 	var secret [tokenBytes]byte
@@ -181,7 +185,7 @@ func (s *TokenStore) Lookup(token string) (Token, bool) {
 	hash := sha256.Sum256([]byte(token))
 	found := -1
 	for i := range s.hashes {
-		if subtle.ConstantTimeCompare(hash[:], s.hashes[i][:]) == 1 {
+		if subtle.ConstantTimeCompare(hash[:], s.hashes[i]) == 1 {
 			found = i
 		}
 	}

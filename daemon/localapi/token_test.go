@@ -1,6 +1,8 @@
 package localapi_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -83,6 +85,16 @@ func TestTokenFaults(t *testing.T) {
 	if _, err := store.Add("x", localapi.Cashier); err == nil {
 		t.Error("a damaged file was overwritten")
 	}
+	hash := sha256.Sum256([]byte(token))
+	for role, valid := range map[string]bool{"manager": true, "Manager": false, "": false, "guest": false} {
+		text := fmt.Sprintf(`{"tokens":[{"name":"till","role":%q,"sha256":"%x"}]}`, role, hash)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := openTokens(t, dir).Lookup(token); ok != valid {
+			t.Errorf("a token of role %q is valid: %t", role, ok)
+		}
+	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -126,4 +138,50 @@ func TestLeftoverLock(t *testing.T) {
 	if _, err := openTokens(t, dir).Add("till", localapi.Cashier); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzTokens: whatever stands in the file of tokens, a token is good only where the file has its hash whole, a name and a role
+// that there are; what is good goes when it is revoked; and no file keeps the daemon's guard from answering.
+func FuzzTokens(f *testing.F) {
+	const secret = "gj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	sum := sha256.Sum256([]byte(secret))
+	for _, file := range []string{
+		`{"tokens":[{"name":"till","role":"cashier","sha256":"HASH","created":"2026-11-22T00:00:00Z"}]}`,
+		`{"tokens":[{"name":"till","role":"owner","sha256":"HASH"},{"name":"a b","role":"kiosk","sha256":"HASH"}]}`,
+		`{"tokens":[{"name":"till","role":"manager","sha256":"HASH00"},{"name":"till","role":"kiosk","sha256":"HASH"}]}`,
+		`{"tokens":null}`, `{"tokens":[null]}`, `[]`, "", `{"tokens":[{}]}{`,
+	} {
+		f.Add([]byte(strings.ReplaceAll(file, "HASH", hex.EncodeToString(sum[:]))))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "tokens.json"), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		store, err := localapi.OpenTokens(dir)
+		found, ok := store.Lookup(secret)
+		if !ok {
+			return
+		}
+		if err != nil || !strings.EqualFold(found.Hash, hex.EncodeToString(sum[:])) || found.Name == "" {
+			t.Fatalf("%+v is good, %v", found, err)
+		}
+		if found.Role != localapi.Cashier && found.Role != localapi.Manager && found.Role != localapi.Kiosk {
+			t.Fatalf("a token of role %q is good", found.Role)
+		}
+		if _, ok := store.Lookup(""); ok {
+			t.Fatal("no token is a good one")
+		}
+		for range 20 { // a name may stand there more than once
+			if found, ok = store.Lookup(secret); !ok {
+				break
+			}
+			if err := store.Revoke(found.Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list, err := store.List(); ok && len(list) < 20 || err != nil {
+			t.Fatalf("revoked, and still good: %+v %v", list, err)
+		}
+	})
 }

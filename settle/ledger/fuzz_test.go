@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 
 	"gongji/settle"
@@ -120,6 +121,37 @@ func FuzzProof(f *testing.F) {
 		}
 		if _, err := CheckHead(bytes.NewReader(text), key); err == nil {
 			t.Fatal("a proof, or what was made of one, checks as a head")
+		}
+	})
+}
+
+// FuzzKey: whatever stands in a key file, it is one key or two of full length, which are written as they were read, or the file is
+// called damaged, and the text of that shows nothing of it.
+func FuzzKey(f *testing.F) {
+	one, two := bytes.Repeat([]byte{1}, keyBytes), bytes.Repeat([]byte{2}, keyBytes)
+	f.Add(keyring{one}.text())
+	f.Add(keyring{two, one}.text())
+	f.Add(bytes.ReplaceAll(keyring{two, one}.text(), []byte("\n"), []byte("\r\n")))
+	f.Add([]byte(keyHeaderNext + "\n" + keyHeader + "\n\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		ring, err := parseKey(text)
+		if err != nil {
+			if !errors.Is(err, errKeyDamaged) || ring != nil {
+				t.Fatalf("%d keys, %v", len(ring), err)
+			}
+			return
+		}
+		for _, master := range ring {
+			if len(master) != keyBytes {
+				t.Fatalf("a key of %d bytes", len(master))
+			}
+		}
+		again, err := parseKey(ring.text())
+		if err != nil || len(again) != len(ring) || !bytes.Equal(again[0], ring[0]) {
+			t.Fatalf("%d keys came back as %d: %v", len(ring), len(again), err)
+		}
+		if _, _, err := ring.vaults(keyState{}); err != nil {
+			t.Fatalf("a key that was taken opens nothing: %v", err)
 		}
 	})
 }

@@ -22,3 +22,18 @@ func GiversOf(t *testing.T, c *Centre, patient string) (list []settle.SnapshotBi
 	}
 	return list
 }
+
+// PremiumsPaid is what contributions that stand have taken from each account.
+func PremiumsPaid(c *Centre) map[string]settle.Fen {
+	paid := map[string]settle.Fen{}
+	c.view(0, func(w *work) {
+		for _, p := range w.premiums.rows {
+			for _, pay := range p.Pays {
+				if !p.Cancelled {
+					paid[pay.PsnNo] += pay.Amount
+				}
+			}
+		}
+	}, func(w *work) []shelf { return []shelf{w.premiums} })
+	return paid
+}
