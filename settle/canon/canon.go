@@ -7,6 +7,7 @@
 package canon
 
 import (
+	"bytes"
 	"cmp"
 	"encoding"
 	"encoding/base64"
@@ -16,15 +17,34 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
+
+// A message to the centre is written here too, by AppendWire, which escapes nothing for HTML: centres count escapes into lengths and
+// signatures.
 
 // Appender is a value that appends its JSON to a buffer; it must be what its MarshalJSON writes. Types whose values are many
 // implement it with a value receiver.
 type Appender interface{ AppendJSON(data []byte) []byte }
 
+// TryAppender is an Appender whose values do not all have a form.
+type TryAppender interface {
+	AppendJSON(data []byte) ([]byte, error)
+}
+
 // Append appends the JSON of a value, or of what a pointer points to, which is cheaper, to a buffer. The error is encoding/json's.
 // Safe for concurrent use.
 func Append(data []byte, value any) ([]byte, error) {
+	return write(writer{data: data, plain: &plain}, value)
+}
+
+// AppendWire is Append for what goes to the centre: the bytes that encoding/json's Encoder writes without escapes for HTML.
+func AppendWire(data []byte, value any) ([]byte, error) {
+	return write(writer{data: data, plain: &wire}, value)
+}
+
+func write(w writer, value any) ([]byte, error) {
+	data := w.data
 	v := reflect.ValueOf(value)
 	if !v.IsValid() {
 		return append(data, "null"...), nil
@@ -34,15 +54,15 @@ func Append(data []byte, value any) ([]byte, error) {
 		copied.Elem().Set(v)
 		v = copied.Elem()
 	}
-	w := writer{data: data}
 	encoderOf(v.Type())(&w, v)
 	return w.data, w.err
 }
 
 // writer gathers the text; err is the first fault.
 type writer struct {
-	data []byte
-	err  error
+	data  []byte
+	err   error
+	plain *[utf8.RuneSelf]bool // plain or wire
 }
 
 func (w *writer) text(s string) { w.data = append(w.data, s...) }
@@ -65,6 +85,9 @@ func lazyOf(t reflect.Type) func() encoder {
 
 var (
 	appenderType  = reflect.TypeFor[Appender]()
+	tryType       = reflect.TypeFor[TryAppender]()
+	rawType       = reflect.TypeFor[json.RawMessage]()
+	anyMapType    = reflect.TypeFor[map[string]any]()
 	marshalerType = reflect.TypeFor[json.Marshaler]()
 	textType      = reflect.TypeFor[encoding.TextMarshaler]()
 	timeType      = reflect.TypeFor[time.Time]()
@@ -80,6 +103,14 @@ func compile(t reflect.Type) encoder {
 	switch {
 	case t.Kind() != reflect.Pointer && t.Implements(appenderType):
 		return appended
+	case t.Kind() != reflect.Pointer && t.Implements(tryType):
+		return tried
+	case t == rawType:
+		return raw
+	case t == anyMapType:
+		return namedAny
+	case t.Kind() == reflect.Interface:
+		return dynamic
 	case t == timeType:
 		return instant
 	case t.Kind() != reflect.Pointer && writesItself(t):
@@ -87,7 +118,7 @@ func compile(t reflect.Type) encoder {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return func(w *writer, v reflect.Value) { w.data = appendString(w.data, v.String()) }
+		return func(w *writer, v reflect.Value) { w.string(v.String()) }
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return func(w *writer, v reflect.Value) { w.data = strconv.AppendInt(w.data, v.Int(), 10) }
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
@@ -117,6 +148,34 @@ func appended(w *writer, v reflect.Value) {
 	w.data = v.Addr().Interface().(Appender).AppendJSON(w.data) // a pointer goes into an interface as it is
 }
 
+func tried(w *writer, v reflect.Value) {
+	data, err := v.Addr().Interface().(TryAppender).AppendJSON(w.data)
+	if err != nil { // it is told in encoding/json's words
+		handedOver(w, v)
+		return
+	}
+	w.data = data
+}
+
+// raw is JSON that is written already. Where it has no spaces between its members, and nothing to escape for HTML, it stays as it is.
+func raw(w *writer, v reflect.Value) {
+	text := v.Bytes()
+	r := reader{data: text}
+	switch {
+	case v.IsNil():
+		w.text("null")
+	case r.pass() && r.at == len(text) && (w.plain == &wire || !forScripts(text)):
+		w.data = append(w.data, text...)
+	default:
+		handedOver(w, v)
+	}
+}
+
+// forScripts reports whether a text may hold what HTML or a script would take for its own.
+func forScripts(text []byte) bool {
+	return bytes.ContainsAny(text, "<>&") || bytes.Contains(text, []byte("\xe2\x80"))
+}
+
 func instant(w *writer, v reflect.Value) {
 	at := v.Addr().Interface().(*time.Time)
 	data, err := at.AppendText(append(w.data, '"'))
@@ -132,8 +191,16 @@ func handedOver(w *writer, v reflect.Value) {
 	if v.CanAddr() {
 		v = v.Addr()
 	}
-	data, err := json.Marshal(v.Interface())
-	w.data, w.err = append(w.data, data...), cmp.Or(w.err, err)
+	if w.plain == &plain {
+		data, err := json.Marshal(v.Interface())
+		w.data, w.err = append(w.data, data...), cmp.Or(w.err, err)
+		return
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v.Interface())
+	w.data, w.err = append(w.data, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...), cmp.Or(w.err, err)
 }
 
 func binary(w *writer, v reflect.Value) {
@@ -195,7 +262,8 @@ func mapped(t reflect.Type) encoder {
 			if i > 0 {
 				w.data = append(w.data, ',')
 			}
-			w.data = append(appendString(w.data, key.String()), ':')
+			w.string(key.String())
+			w.text(":")
 			value.Set(v.MapIndex(key))
 			elem()(w, value)
 		}

@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -24,6 +25,24 @@ func (f *far) MarshalJSON() ([]byte, error) { return []byte(`{ "far" : "<>" }`),
 type broken struct{}
 
 func (broken) MarshalJSON() ([]byte, error) { return nil, errors.New("broken") }
+
+// odd has no form where it is not odd.
+type odd int
+
+func (o odd) MarshalJSON() ([]byte, error) { return o.AppendJSON(nil) }
+
+func (o odd) AppendJSON(data []byte) ([]byte, error) {
+	if o%2 == 0 {
+		return append(data, "spoilt"...), errors.New("even")
+	}
+	return append(data, '7'), nil
+}
+
+type holder struct{ Far far }
+
+type htmlName struct {
+	N int `json:"a<b"`
+}
 
 type some struct{ N int }
 
@@ -83,10 +102,24 @@ type quoted struct {
 
 type outer struct{ *base }
 
+// sameWire is same for what goes on the wire.
+func sameWire(t *testing.T, value any) {
+	t.Helper()
+	var want bytes.Buffer
+	encoder := json.NewEncoder(&want)
+	encoder.SetEscapeHTML(false)
+	wantErr := encoder.Encode(value)
+	got, err := AppendWire([]byte("before"), value)
+	if (err == nil) != (wantErr == nil) || err == nil && string(got)+"\n" != "before"+want.String() {
+		t.Errorf("%T on the wire: %v, want %v\n got %s\nwant before%s", value, err, wantErr, got, want.String())
+	}
+}
+
 // same fails unless both write the same of a value.
 func same(t *testing.T, value any) {
 	t.Helper()
 	want, wantErr := json.Marshal(value)
+	sameWire(t, value)
 	got, err := Append([]byte("before"), value)
 	if wantErr != nil {
 		if err == nil {
@@ -114,6 +147,11 @@ func TestAppendIsWhatEncodingWrites(t *testing.T) {
 	for _, value := range []any{
 		&full, &everything{Some: some{7}, Ptr: &some{7}}, &everything{Map: map[string]money{}, List: []node{}, Bytes: []byte{}, Raw: json.RawMessage("null")},
 		nil, (*everything)(nil), "text", 7, true, []string(nil), []string{}, map[string]int(nil), money(3), time.Time{}, &node{},
+		map[string]any{"b": 1, "a": "<x>", "c": nil, "d": money(2), "e": new(money), "f": odd(3), "g": []any{1.5, true, map[string]any(nil), []any(nil), far{1}, &far{1}, &holder{}},
+			"中<": time.Unix(0, 0).UTC(), "h": json.RawMessage(` { "x" : "<" } `), "i": loud("x"), "j": []string{"&"}, "k": (*node)(nil), "l": &node{}, "m": int8(3)},
+		[]any{}, map[string]any{}, []odd{1, 3}, []odd{1, 2}, odd(2), map[string]any{"x": odd(2)}, &htmlName{1}, json.RawMessage(nil), &[]json.RawMessage{nil, json.RawMessage("null"), json.RawMessage(`{"a":[1,-2.50e+3,"\ud83d\ude00"]}`)},
+		[]json.RawMessage{json.RawMessage(`"&"`), json.RawMessage("\"\u2028\"")}, []json.RawMessage{json.RawMessage("{")}, []json.RawMessage{json.RawMessage("")}, []json.RawMessage{json.RawMessage("1 ")}, map[string]json.RawMessage{"x": nil},
+		map[string]any{"x": broken{}}, map[string]any{"x": func() {}}, &struct{ A, B any }{&some{1}, time.Time{}}, any("x"), new(any),
 		quoted{5}, outer{&base{Shown: "x"}}, &broken{}, []broken{{}}, math.NaN(), time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
 		same(t, value)
@@ -129,7 +167,7 @@ func FuzzString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		want, _ := json.Marshal(s) // a text always encodes
-		if got := string(appendString(nil, s)); got != string(want) {
+		if got := string(appendString(nil, s, &plain)); got != string(want) {
 			t.Errorf("%q: got %s, want %s", s, got, want)
 		}
 	})

@@ -25,6 +25,12 @@ func Read(data []byte, into any) error {
 	return json.Unmarshal(data, into)
 }
 
+// Valid is encoding/json's, in less time for what has no spaces between its members.
+func Valid(data []byte) bool {
+	r := reader{data: data}
+	return r.pass() && r.at == len(data) || json.Valid(data)
+}
+
 // reader goes through a text once.
 type reader struct {
 	data []byte
@@ -309,7 +315,7 @@ func members(t reflect.Type) decoder {
 			return leftOver
 		}
 		wanted = append(wanted, member{
-			name: f.name, key: append(appendString(nil, f.name), ':'), index: f.index, decode: lazyDecoderOf(t.FieldByIndex(f.index).Type),
+			name: f.name, key: append(appendString(nil, f.name, &plain), ':'), index: f.index, decode: lazyDecoderOf(t.FieldByIndex(f.index).Type),
 		})
 	}
 	return func(r *reader, v reflect.Value) bool {

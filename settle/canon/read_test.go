@@ -27,6 +27,9 @@ type small struct {
 // asEncoding fails unless both read the same into new values of some types.
 func asEncoding(t *testing.T, text []byte) {
 	t.Helper()
+	if Valid(text) != json.Valid(text) {
+		t.Errorf("%q: valid %v", text, Valid(text))
+	}
 	for _, into := range []any{
 		new(everything), new(small), new(node), new(any), new(string), new(int8), new(uint64), new(bool), new([]byte), new([]node), new([2]int), new(map[string]money),
 		new(map[string]*small), new(*int), new(time.Time), new(money), new(loud), new(quoted), new(struct{ money }), new([]struct{ time.Time }), new(float64), new(json.RawMessage),

@@ -24,7 +24,11 @@ func structure(t reflect.Type) encoder {
 	}
 	fields := visible(found)
 	for i := range fields {
-		fields[i].comma = "," + string(appendString(nil, fields[i].name)) + ":"
+		name := appendString(nil, fields[i].name, &plain)
+		if string(name) != string(appendString(nil, fields[i].name, &wire)) {
+			return handedOver
+		}
+		fields[i].comma = "," + string(name) + ":"
 	}
 	return func(w *writer, v reflect.Value) {
 		w.data = append(w.data, '{')

@@ -4,17 +4,28 @@ import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// plain are the bytes that stand in a JSON text for themselves.
+// wire are the bytes that stand in a JSON text for themselves.
+var wire = func() (wire [utf8.RuneSelf]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		wire[c] = c != '"' && c != '\\'
+	}
+	return wire
+}()
+
+// plain are those that HTML and scripts do not take for their own.
 var plain = func() (plain [utf8.RuneSelf]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
-		plain[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+		plain[c] = wire[c] && c != '<' && c != '>' && c != '&'
 	}
 	return plain
 }()
 
-// appendString appends a text as encoding/json writes it: what HTML or a script would take for its own is escaped, and what is no
-// UTF-8 is replaced.
-func appendString(data []byte, s string) []byte {
+// string writes a text.
+func (w *writer) string(s string) { w.data = appendString(w.data, s, w.plain) }
+
+// appendString appends a text as encoding/json writes it: what does not stand for itself is escaped, as are two characters that a
+// script would take for its own, and what is no UTF-8 is replaced.
+func appendString(data []byte, s string, plain *[utf8.RuneSelf]bool) []byte {
 	data = append(data, '"')
 	from := 0
 	for i := 0; i < len(s); {
