@@ -98,37 +98,56 @@ func parseRule(text string) *rule {
 	return r
 }
 
-// check walks a message by its tags. place says where a value stands; it is only asked where something is wrong.
-func (f *faults) check(place func() string, value reflect.Value) {
+// place is where in a message a value stands. It is written out only where something is wrong.
+type place struct {
+	in  *place // nil: the message
+	at  string // the member's name; empty: an element
+	nth int
+}
+
+func (p *place) String() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.at == "":
+		return fmt.Sprintf("%s[%d]", p.in, p.nth)
+	}
+	return strings.TrimPrefix(p.in.String()+"."+p.at, ".")
+}
+
+// member is the place of a member; one whose own members stand beside it has none of its own.
+func (p *place) member(name string) *place {
+	if name == "" {
+		return p
+	}
+	return &place{in: p, at: name}
+}
+
+// check walks a message by its tags.
+func (f *faults) check(where *place, value reflect.Value) {
 	switch value.Kind() {
 	case reflect.Pointer:
 		if !value.IsNil() {
-			f.check(place, value.Elem())
+			f.check(where, value.Elem())
 		}
 	case reflect.Slice:
 		if value.Type().Elem().Kind() == reflect.Uint8 { // JSON that is already written
 			return
 		}
+		element := place{in: where}
 		for i := range value.Len() {
-			f.check(func() string { return fmt.Sprintf("%s[%d]", place(), i) }, value.Index(i))
+			element.nth = i
+			f.check(&element, value.Index(i))
 		}
 	case reflect.Struct:
 		for _, c := range tableOf(value.Type()) {
 			if c.rule == nil {
-				f.check(func() string { return c.within(place) }, value.Field(c.index))
+				f.check(where.member(c.name), value.Field(c.index))
 			} else if fault := c.rule.fault(value.Field(c.index)); fault != "" {
-				f.add(c.within(place), fault)
+				f.add(where.member(c.name).String(), fault)
 			}
 		}
 	}
-}
-
-// within is the place of a member.
-func (c *column) within(place func() string) string {
-	if c.name == "" {
-		return place()
-	}
-	return strings.TrimPrefix(place()+"."+c.name, ".")
 }
 
 // text holds one text against a line of the tables, where it is no member of a message.
@@ -250,7 +269,7 @@ func (r *rule) digits(text string) string {
 // checkMessage checks a whole input and the message's own rules.
 func checkMessage(input any, own ...func(*faults)) error {
 	var found faults
-	found.check(func() string { return "" }, reflect.ValueOf(input))
+	found.check(nil, reflect.ValueOf(input))
 	for _, rule := range own {
 		rule(&found)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // Options of a Client. URL, Venue and Serials are needed.
@@ -301,13 +301,7 @@ func encode(value any) ([]byte, error) {
 	if own, does := value.(writer); does {
 		return own.write()
 	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(out.Bytes(), "\n"), nil
+	return canon.AppendWire(nil, value)
 }
 
 // Result is what the sender of a message knows afterwards.

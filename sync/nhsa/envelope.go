@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // Request is the envelope of every message to the centre (§1.1 of the interface facts). The two spellings admvs and
@@ -85,7 +86,7 @@ func DecodeRequest(data []byte) (Request, error) {
 		DeviceSafety: f.text("dev_safe_info"), CAInfo: f.text("cainfo"), SignType: f.text("signtype"),
 		Version: f.text("infver"), OperatorKind: f.text("opter_type"), Operator: f.text("opter"),
 		OperatorName: f.text("opter_name"), Time: Stamp(f.stamp("inf_time")), Venue: f.text("fixmedins_code"),
-		VenueName: f.text("fixmedins_name"), SignNo: f.text("sign_no"), EncType: f.text("enc_type"), Input: unquoteJSON(f.values["input"]),
+		VenueName: f.text("fixmedins_name"), SignNo: f.text("sign_no"), EncType: f.text("enc_type"), Input: f.json("input"),
 	}
 	return r, f.fault
 }
@@ -142,7 +143,7 @@ func DecodeAnswer(data []byte) (*Answer, error) {
 	if at, err := parseStamp(f.text("respond_time")); err == nil {
 		answer.CentreTime = at
 	}
-	answer.Output = unquoteJSON(f.values["output"])
+	answer.Output = f.json("output")
 	if code == CodeDone && f.fault != nil {
 		return nil, fmt.Errorf("the answer's envelope: %w", f.fault)
 	}
@@ -176,7 +177,7 @@ func (a *Answer) node(name string) (json.RawMessage, error) {
 
 // EncodeAnswer writes an answer as the reference centre sends it.
 func EncodeAnswer(w io.Writer, a Answer, received time.Time) error {
-	return json.NewEncoder(w).Encode(struct {
+	text, err := canon.Append(nil, &struct {
 		Code      int             `json:"infcode"`
 		Reference string          `json:"inf_refmsgid"`
 		Received  string          `json:"refmsg_time"`
@@ -185,10 +186,15 @@ func EncodeAnswer(w io.Writer, a Answer, received time.Time) error {
 		Output    json.RawMessage `json:"output"`
 		EncType   string          `json:"enc_type,omitempty"`
 	}{a.Code, a.Reference, CompactTime(received), CompactTime(a.CentreTime), a.Text, a.Output, a.EncType})
+	if err == nil {
+		_, err = w.Write(append(text, '\n'))
+	}
+	return err
 }
 
 // CompactTime writes yyyyMMddHHmmssSSS in Beijing, the envelope's own form.
 func CompactTime(at time.Time) string {
 	at = at.In(settle.Beijing)
-	return at.Format("20060102150405") + fmt.Sprintf("%03d", at.Nanosecond()/int(time.Millisecond))
+	thousandths := strconv.Itoa(1000 + at.Nanosecond()/int(time.Millisecond))
+	return at.Format("20060102150405") + thousandths[1:]
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // InfnoSettle is 2102 药店结算.
@@ -217,7 +218,7 @@ func (i DrugInfo) Expected() (*ExpectedSplit, error) {
 		return nil, nil
 	}
 	var extra extraContent
-	if err := json.Unmarshal([]byte(i.ExtraContent), &extra); err != nil {
+	if err := canon.Read([]byte(i.ExtraContent), &extra); err != nil {
 		return nil, errors.New("exp_content is not JSON")
 	}
 	return extra.Gongji.Split, nil
@@ -441,7 +442,7 @@ func (f *fields) figures() settle.Figures {
 // need is an amount whose absence would be a guess. A member that is there and empty is 0, as centres write it.
 func (f *fields) need(names ...string) settle.Fen {
 	for _, name := range names {
-		if _, there := f.values[strings.ToLower(name)]; there {
+		if _, there := f.value(strings.ToLower(name)); there {
 			return f.amount(names...)
 		}
 	}

@@ -100,7 +100,7 @@ func ReadTotals(input json.RawMessage) (t Totals, told string, err error) {
 	if err != nil {
 		return t, "", err
 	}
-	f, err := readFields(out.values["data"])
+	f, err := readFields(out.json("data"))
 	if err != nil {
 		return t, "", err
 	}

@@ -138,7 +138,7 @@ func DecodeBindingAnswer(a *Answer) (BindingAnswer, error) {
 	}
 	out := BindingAnswer{State: settle.RequestState(f.text("state")), Reason: f.text("reason"), NoBinding: f.text("no_binding") == "true"}
 	if f.has("binding") {
-		out.Binding = unquoteJSON(f.values["binding"])
+		out.Binding = f.json("binding")
 	}
 	return out, errors.Join(f.fault, knownRequestState(out.State))
 }

@@ -21,7 +21,7 @@ func (a *Answer) rows(name string) ([]*fields, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, told := f.values[name]
+	node, told := f.value(name)
 	if !told {
 		return nil, fmt.Errorf("the answer has no %s", name)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // Amount is money on the wire, in fen. It is written as a JSON number of yuan with two decimals; it is read from a
@@ -18,7 +19,14 @@ import (
 type Amount settle.Fen
 
 // MarshalJSON writes 12.50.
-func (a Amount) MarshalJSON() ([]byte, error) { return []byte(settle.Fen(a).String()), nil }
+func (a Amount) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
+
+// AppendJSON appends what MarshalJSON writes: what a stored amount is written as, without its quotes.
+func (a Amount) AppendJSON(data []byte) []byte {
+	from := len(data)
+	data = settle.Fen(a).AppendJSON(data)
+	return append(data[:from], data[from+1:len(data)-1]...)
+}
 
 // isNumber accepts every number a centre may write. There is no exponent in it: decimal would take one of a billion digits.
 func isNumber(text string) bool {
@@ -74,14 +82,17 @@ func fenOf(text string) (fen int64, ok bool) {
 type Number string
 
 // MarshalJSON writes the digits without quotes; an empty number is null.
-func (n Number) MarshalJSON() ([]byte, error) {
+func (n Number) MarshalJSON() ([]byte, error) { return n.AppendJSON(nil) }
+
+// AppendJSON appends what MarshalJSON writes.
+func (n Number) AppendJSON(data []byte) ([]byte, error) {
 	if n == "" {
-		return []byte("null"), nil
+		return append(data, "null"...), nil
 	}
 	if !isNumber(string(n)) {
 		return nil, errors.New("number has a form that does not go on the wire")
 	}
-	return []byte(plainNumber(string(n))), nil
+	return append(data, plainNumber(string(n))...), nil
 }
 
 // plainNumber is a number as JSON has it: without leading zeros, which it does not allow, and without trailing ones.
@@ -123,11 +134,14 @@ type Stamp time.Time
 const stampLayout = time.DateTime
 
 // MarshalJSON writes the stamp; the zero time is the empty text.
-func (s Stamp) MarshalJSON() ([]byte, error) {
+func (s Stamp) MarshalJSON() ([]byte, error) { return s.AppendJSON(nil), nil }
+
+// AppendJSON appends what MarshalJSON writes.
+func (s Stamp) AppendJSON(data []byte) []byte {
 	if time.Time(s).IsZero() {
-		return []byte(`""`), nil
+		return append(data, `""`...)
 	}
-	return time.Time(s).In(settle.Beijing).AppendFormat(nil, `"`+stampLayout+`"`), nil
+	return time.Time(s).In(settle.Beijing).AppendFormat(data, `"`+stampLayout+`"`)
 }
 
 // UnmarshalJSON reads a stamp; "" and null are the zero time.
@@ -222,13 +236,26 @@ func unquoteJSON(data json.RawMessage) json.RawMessage {
 // fields is an object of an answer by lower-cased names, since case and spelling of names differ from place to place.
 // The first thing that cannot be read is kept as the fault.
 type fields struct {
-	values map[string]json.RawMessage
-	fault  error
+	members []namedValue
+	fault   error
+}
+
+// namedValue is a member of an object, by its lower-cased name.
+type namedValue struct{ name, value []byte }
+
+// value is the last member of a name, which is written in lower case; told is false where there is none.
+func (f *fields) value(name string) (value json.RawMessage, told bool) {
+	for i := len(f.members) - 1; i >= 0; i-- {
+		if string(f.members[i].name) == name {
+			return f.members[i].value, true
+		}
+	}
+	return nil, false
 }
 
 func readFields(data json.RawMessage) (*fields, error) {
 	data = unquoteJSON(data)
-	if !json.Valid(data) {
+	if !canon.Valid(data) {
 		return nil, errors.New("a node of the answer is not an object")
 	}
 	switch data = bytes.TrimSpace(data); {
@@ -237,13 +264,13 @@ func readFields(data json.RawMessage) (*fields, error) {
 	case data[0] != '{':
 		return nil, errors.New("a node of the answer is not an object")
 	}
-	return &fields{values: members(data)}, nil
+	return &fields{members: members(data)}, nil
 }
 
-// members cuts a valid JSON object into its members, by lower-cased names. The values are parts of the object, not copies: an
+// members cuts a valid JSON object into its members, by lower-cased names. Names and values are parts of the object, not copies: an
 // answer is nested three deep, and decoding it level by level would read and copy its inside over and over.
-func members(object []byte) map[string]json.RawMessage {
-	values := make(map[string]json.RawMessage, 32)
+func members(object []byte) []namedValue {
+	values := make([]namedValue, 0, 32)
 	for i := 1; ; {
 		i = skipBetween(object, i)
 		if object[i] == '}' {
@@ -253,24 +280,29 @@ func members(object []byte) map[string]json.RawMessage {
 		name := memberName(object[i:end])
 		i = skipBetween(object, end)
 		end = endOfValue(object, i)
-		values[name] = object[i:end:end]
+		values = append(values, namedValue{name, object[i:end:end]})
 		i = end
 	}
 }
 
 // memberName is a name as it is looked for.
-func memberName(quoted []byte) string {
+func memberName(quoted []byte) []byte {
 	plain := quoted[1 : len(quoted)-1]
+	asIs := true
 	for _, c := range plain {
 		if c == '\\' || c >= utf8.RuneSelf {
 			var name string
 			if err := json.Unmarshal(quoted, &name); err != nil { // it was found valid
-				return ""
+				return nil
 			}
-			return strings.ToLower(name)
+			return []byte(strings.ToLower(name))
 		}
+		asIs = asIs && (c < 'A' || c > 'Z')
 	}
-	return strings.ToLower(string(plain))
+	if asIs {
+		return plain
+	}
+	return bytes.ToLower(plain)
 }
 
 // skipBetween is where the next name, value or end of an object begins.
@@ -323,12 +355,18 @@ func endOfString(data []byte, i int) int {
 // find is the value under the first of the names that is there and not empty.
 func (f *fields) find(names ...string) (json.RawMessage, string) {
 	for _, name := range names {
-		value, there := f.values[strings.ToLower(name)]
+		value, there := f.value(strings.ToLower(name))
 		if text := bytes.TrimSpace(value); there && string(text) != "null" && string(text) != `""` {
 			return value, name
 		}
 	}
 	return nil, names[0]
+}
+
+// json is a member as JSON, opened where it arrives inside a text; nothing where there is none.
+func (f *fields) json(name string) json.RawMessage {
+	value, _ := f.value(name)
+	return unquoteJSON(value)
 }
 
 // has reports whether one of the names carries a value.
