@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 	"gongji/sync/feed"
 	"gongji/sync/nhsa"
 )
@@ -418,7 +419,7 @@ func (c *Centre) reply(w http.ResponseWriter, r *http.Request, fault Fault, rece
 // dress encodes an output in the centre's manner, and seals it where the question was sealed.
 func (c *Centre) dress(answer *nhsa.Answer, output any, request nhsa.Request) (err error) {
 	if answer.Code != nhsa.CodeRefused {
-		answer.Output, err = json.Marshal(output)
+		answer.Output, err = canon.Append(nil, output)
 		if err == nil && request.Infno[0] != 'G' { // the extensions have one form only
 			answer.Output, err = c.options.Manner.write(answer.Output)
 		}
@@ -472,7 +473,7 @@ func (w *work) expireSignIns() {
 // input reads the input of a message.
 func input[T any](r *nhsa.Request) (T, error) {
 	var in T
-	if err := json.Unmarshal(r.Input, &in); err != nil {
+	if err := canon.Read(r.Input, &in); err != nil {
 		return in, refusal("[FORMAT] input 不是接口规定的格式")
 	}
 	return in, nil

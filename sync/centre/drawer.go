@@ -2,13 +2,13 @@ package centre
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"gongji/settle"
+	"gongji/settle/canon"
 )
 
 // drawer holds the records of one table. In a centre with its whole book in memory it is all there is of them; in the work
@@ -86,7 +86,7 @@ func (d *drawer[V]) take(records []Record, column string, values []string) error
 			continue
 		}
 		var v V
-		if err := json.Unmarshal(r.Value, &v); err != nil {
+		if err := canon.Read(r.Value, &v); err != nil {
 			return fmt.Errorf("a record of %s cannot be read: %w", d.table.Name, err)
 		}
 		d.clean[r.Key] = r.Value
@@ -218,17 +218,17 @@ func (d *drawer[V]) same(before, now []byte) (bool, error) {
 		return before != nil, nil
 	}
 	var v V
-	if err := json.Unmarshal(before, &v); err != nil {
+	if err := canon.Read(before, &v); err != nil {
 		return false, err
 	}
-	before, err := json.Marshal(v)
+	before, err := canon.Append(nil, v)
 	return bytes.Equal(before, now), err
 }
 
 // writes adds what differs from what the store has.
 func (d *drawer[V]) writes(w *Writes) error {
 	for key, v := range d.rows {
-		value, err := json.Marshal(v)
+		value, err := canon.Append(nil, v)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"gongji/settle/canon"
 	"gongji/sync/feed"
 )
 
@@ -176,7 +177,7 @@ func (j *Journal) Close() error { return errors.Join(j.file.Close(), j.lock.Clos
 
 // append adds an entry in memory.
 func (j *Journal) append(e entry) error {
-	clear, err := json.Marshal(e)
+	clear, err := canon.Append(nil, &e)
 	if err != nil {
 		return err
 	}
@@ -280,7 +281,7 @@ func (j *Journal) replay(w *work) error {
 			return fmt.Errorf("journal line %d %w", number, err)
 		}
 		var e entry
-		if err := json.Unmarshal(clear, &e); err != nil {
+		if err := canon.Read(clear, &e); err != nil {
 			return fmt.Errorf("journal line %d is damaged", number)
 		}
 		if err := w.apply(e); err != nil {
