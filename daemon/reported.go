@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// newsShare is how many times as long as it worked the way to the streams rests after each event. A backlog that leaves
-	// brings thousands of events a second, and to look one up costs as much as its message did: what does not fit is dropped, as
-	// it is where a stream is slow.
-	newsShare = 9
+	// newsShare is how many times as long as it worked the way to the streams rests after an event, and newsBeside after one behind
+	// which others wait. A backlog that leaves brings thousands of events a second, and to look one up costs as much as its message
+	// did: what does not fit is dropped, as it is where a stream is slow.
+	newsShare  = 9
+	newsBeside = 29
 	// totalsEvery is how often the outbox is counted while events queue: it takes a look at every report of the backlog.
 	totalsEvery = time.Second
 )
@@ -30,7 +31,11 @@ func (d *Daemon) reported(ctx context.Context, event outbox.Event, last bool) {
 	if event.Settlement != "" {
 		d.publishSettlement(ctx, event.Settlement)
 	}
-	rest := time.NewTimer(newsShare * time.Since(began))
+	share := time.Duration(newsBeside)
+	if last {
+		share = newsShare
+	}
+	rest := time.NewTimer(share * time.Since(began))
 	defer rest.Stop()
 	select {
 	case <-rest.C:
