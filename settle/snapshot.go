@@ -56,6 +56,7 @@ type SnapshotAccount struct {
 	Mutual            Fen // beside Current and Prior, where the region keeps it apart
 	Frozen            Fen
 	ReservedElsewhere Fen
+	HoldsTold         bool // of an OwnOnly snapshot: Status and the two above are the account's; else what was told of them before stands
 	Limit             Cap
 	LimitUsed         Fen
 	// ContainsThrough: settlements of this venue acknowledged up to this centre time are inside the balance.

@@ -95,6 +95,58 @@ func TestAllowanceSpentBeforeABalance(t *testing.T) {
 	h.wantVerified()
 }
 
+// TestHeldMoneyAndOwnBalance: money that the feed has said is held is taken off a balance of 1101 once: as it was told before, or as
+// the answer itself says.
+func TestHeldMoneyAndOwnBalance(t *testing.T) {
+	h := openHouse(t)
+	s := h.family()
+	account := h.patient.account(1000)
+	account.Frozen, account.ReservedElsewhere = 100, 200
+	s.Accounts[0] = account
+	h.apply(s)
+	h.wantAvailable(h.patient, 700)
+	own := h.next("S-own", noon.Add(time.Minute))
+	own.OwnOnly, own.People = true, []settle.SnapshotPerson{h.patient.snapshot()}
+	own.Accounts = []settle.SnapshotAccount{h.patient.account(900)}
+	h.apply(own)
+	h.wantAvailable(h.patient, 600)
+	account = h.patient.account(900)
+	account.ReservedElsewhere, account.HoldsTold = 50, true
+	own.ID, own.CentreTime, own.Accounts = "S-own-2", noon.Add(2*time.Minute), []settle.SnapshotAccount{account}
+	h.apply(own)
+	h.wantAvailable(h.patient, 850)
+}
+
+// TestLockedAndOwnBalance: 1101 says of people who have died, and of frozen ones, that their insurance has ended, and of accounts
+// nothing. Who may not buy or pay still may not; one who is insured after all may.
+func TestLockedAndOwnBalance(t *testing.T) {
+	h := openHouse(t)
+	s := h.family()
+	s.People[0].Status, s.Accounts[0].Status = settle.StatusDeceased, settle.StatusFrozen
+	h.apply(s)
+	own := h.next("S-own", noon.Add(time.Minute))
+	sell := func(id string, status settle.Status, told bool) error {
+		own.ID, own.CentreTime = id, own.CentreTime.Add(time.Minute)
+		own.OwnOnly, own.People = true, []settle.SnapshotPerson{h.patient.snapshot()}
+		own.Accounts = []settle.SnapshotAccount{h.patient.account(900)}
+		own.People[0].Status, own.Accounts[0].Status, own.Accounts[0].HoldsTold = status, status, told
+		h.apply(own)
+		order := h.order(h.patient, line("1", 100))
+		s, _, err := h.Settle(t.Context(), order)
+		if err == nil && (s.Figures.Own > 0) != told {
+			t.Errorf("%s: %+v", id, s.Figures)
+		}
+		return err
+	}
+	wantCode(t, sell("S-ended", settle.StatusEnded, false), settle.RuleRefused, settle.EPatientBlocked)
+	if err := sell("S-alive", settle.StatusNormal, false); err != nil {
+		t.Error(err)
+	}
+	if err := sell("S-told", settle.StatusNormal, true); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLostAndDeceasedOffline: the lists of lost cards and of people who died work without the centre, also from a page that is
 // moved in slices.
 func TestLostAndDeceasedOffline(t *testing.T) {

@@ -159,7 +159,8 @@ func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, newest bool
 		return 0, false, err
 	}
 	var asOf int64
-	err = a.get("SELECT id, as_of FROM person WHERE pid = ?", []any{pid}, &key, &asOf)
+	var stored settle.Status
+	err = a.get("SELECT id, as_of, status FROM person WHERE pid = ?", []any{pid}, &key, &asOf, &stored)
 	if errors.Is(err, errNoRows) {
 		key, err = a.insert(`INSERT INTO person (pid, certno, sealed, masked, insurance, status, area, waiting, as_of, generation)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -171,6 +172,12 @@ func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, newest bool
 	}
 	if asOf > a.centre {
 		return key, false, a.run("UPDATE person SET generation = ? WHERE id = ?", a.generation, key)
+	}
+	if a.snapshot.OwnOnly && stored.Locked() && p.Status != settle.StatusNormal {
+		// 1101 has one word, ended, for everybody who is not insured any more. Why nobody may buy or pay here was told before.
+		same := *p
+		same.Status = stored
+		p = &same
 	}
 	if err := a.noteChange(key, p); err != nil {
 		return 0, false, err
@@ -324,19 +331,21 @@ func (a *applying) turnYear(person int64) error {
 }
 
 // refreshBalance takes a status and one balance from 1101 into an account that the feed has described more fully:
-// frozen money and limits stay as they were, and where the account has two pots the balance is laid out
+// limits stay as they were, and so do held money and a status in which an account never pays unless they were told, and where the account has two pots the balance is laid out
 // over them, prior money and then a mutual account keeping their share as far as the balance reaches. Of the allowance goes what
 // those sales have spent that this balance is the first to contain: so far it was taken off for not being contained.
 func (a *applying) refreshBalance(person int64, s *settle.SnapshotAccount) (done bool, err error) {
-	result, err := a.exec(`UPDATE account SET status = ?1, generation = ?3, gone = 0, contains = ?4, as_of = ?5,
+	result, err := a.exec(`UPDATE account SET status = CASE WHEN ?9 OR status NOT IN (?12, ?13, ?14) THEN ?1 ELSE status END, generation = ?3, gone = 0, contains = ?4, as_of = ?5,
 		allowance = CASE WHEN allowance = 0 THEN 0 ELSE MAX(0, allowance - (SELECT COALESCE(SUM(MAX(o.amount, 0)), 0) FROM posting o
 			WHERE o.person = ?6 AND o.centre > account.contains AND o.centre <= ?4 AND o.pot NOT IN (?7, ?8))) END,
 		balance = CASE WHEN two_pots THEN balance ELSE ?2 END,
+		frozen = CASE WHEN ?9 THEN ?10 ELSE frozen END, reserved = CASE WHEN ?9 THEN ?11 ELSE reserved END,
 		prior = CASE WHEN two_pots THEN MIN(prior, ?2) ELSE prior END,
 		mutual = CASE WHEN two_pots THEN MIN(mutual, ?2 - MIN(prior, ?2)) ELSE mutual END,
 		current = CASE WHEN two_pots THEN MAX(0, ?2 - prior - mutual) ELSE current END
 		WHERE person = ?6 AND as_of <= ?5`,
-		s.Status, s.Balance+s.Current+s.Prior+s.Mutual, a.generation, a.through[s.PsnNo], a.centre, person, settle.PotQuota, settle.PotAgency)
+		s.Status, s.Balance+s.Current+s.Prior+s.Mutual, a.generation, a.through[s.PsnNo], a.centre, person, settle.PotQuota, settle.PotAgency,
+		s.HoldsTold, s.Frozen, s.ReservedElsewhere, settle.StatusFrozen, settle.StatusDeceased, settle.StatusClosed)
 	if err != nil {
 		return false, err
 	}

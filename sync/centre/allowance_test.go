@@ -92,6 +92,11 @@ func testAllowances(t *testing.T) {
 	if theirs.Allowance != 12500 || theirs.ReservedElsewhere != 25000 {
 		t.Fatalf("second venue: %+v", theirs)
 	}
+	person, err := nhsa.DecodePerson(x.must(nhsa.PersonQuery{CertType: "02", CertNo: f.Spouse.IDNumber, IDNumber: f.Spouse.IDNumber, Name: f.Spouse.Name}))
+	if want := (nhsa.ToldAccount{Status: settle.StatusNormal, Balance: 50000, ReservedElsewhere: 12500}); err != nil || person.Balance != 37500 ||
+		person.Account == nil || *person.Account != want {
+		t.Errorf("1101 at the first venue: %+v, %+v, %v", person, person.Account, err)
+	}
 	// 400.00 are wanted of 500.00 at the second venue; 250.00 are set aside for the first.
 	got := y.book(sale(f.Spouse, settle.Figures{Total: 40000, Own: 40000}), nhsa.Extensions{ExpectedSplit: true})
 	if got.Figures.Own+got.Figures.Shared >= 40000 || got.Figures.Own != 25000 {

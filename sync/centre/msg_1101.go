@@ -26,9 +26,14 @@ func (w *work) person(r *nhsa.Request) (any, error) {
 	if digits := id.Reveal(); len(digits) == 18 && (digits[16]-'0')%2 == 1 {
 		sex = "1"
 	}
+	// balc is what this venue may use: one that knows no more than 1101 tells cannot know what is held. What is left out of it
+	// stands beside it for those who do.
 	var balance settle.Fen
+	var beside string
 	if a := w.accounts.at(p.PsnNo); a != nil {
-		balance = a.free(w.heldElsewhere(p.PsnNo))
+		held := w.heldElsewhere(p.PsnNo)
+		balance = a.free(a.ReservedElsewhere + held)
+		beside = nhsa.ToldAccount{Status: a.Status, Balance: a.total(), Frozen: a.Frozen, ReservedElsewhere: a.ReservedElsewhere + held}.Content()
 	}
 	return map[string]any{
 		"baseinfo": map[string]any{
@@ -37,7 +42,7 @@ func (w *work) person(r *nhsa.Request) (any, error) {
 		},
 		"insuinfo": []any{map[string]any{
 			"balc": nhsa.Amount(balance), "insutype": p.Insurance, "psn_type": personType(p.Insurance), "psn_insu_stas": insuredStatus(p.Status),
-			"cvlserv_flag": "0", "insuplc_admdvs": p.Area, "emp_name": "",
+			"cvlserv_flag": "0", "insuplc_admdvs": p.Area, "emp_name": "", "exp_content": beside,
 		}},
 		"idetinfo": []any{},
 	}, nil

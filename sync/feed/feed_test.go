@@ -261,6 +261,30 @@ func TestFullInPages(t *testing.T) {
 	}
 }
 
+// TestHoldsBeside1101: a centre with the extension says beside its balance what that balance leaves out; a venue without the
+// extension goes by the balance alone.
+func TestHoldsBeside1101(t *testing.T) {
+	told := nhsa.ToldAccount{Status: settle.StatusPaused, Balance: 900, Frozen: 200, ReservedElsewhere: 300}
+	content, err := json.Marshal(told.Content())
+	if err != nil {
+		t.Fatal(err)
+	}
+	output := `{"baseinfo":{"psn_no":"p1","certno":"11010519491231002X","psn_name":"甲乙"},"insuinfo":{"balc":4,"insutype":"310","psn_insu_stas":1,"insuplc_admdvs":"430100","exp_content":` + string(content) + `}}`
+	for _, extension := range []bool{true, false} {
+		r := newRig(t, nil, scripted(output), func(o *feed.Options) { o.OnSwipe, o.Extension = false, extension })
+		if _, err := r.feed.Refresh(t.Context(), cardOf(r.family.Patient)); err != nil {
+			t.Fatal(err)
+		}
+		a := r.store.applied[0].Accounts[0]
+		if extension && (a.Balance != 900 || a.Frozen != 200 || a.ReservedElsewhere != 300 || a.Status != settle.StatusPaused || !a.HoldsTold) {
+			t.Errorf("with the extension: %+v", a)
+		}
+		if !extension && (a.Balance != 400 || a.Frozen != 0 || a.ReservedElsewhere != 0 || a.Status != settle.StatusNormal || a.HoldsTold) {
+			t.Errorf("without: %+v", a)
+		}
+	}
+}
+
 // TestAnswerWithoutTime: where 1101 does not say when it was answered, nothing of ours is taken as inside the balance.
 func TestAnswerWithoutTime(t *testing.T) {
 	output := `{"baseinfo":{"psn_no":"p1","certno":"11010519491231002X","psn_name":"甲乙"},"insuinfo":{"balc":5,"insutype":"310","psn_insu_stas":1,"insuplc_admdvs":"430100"}}`

@@ -142,6 +142,10 @@ func (f *Feed) ownSnapshot(info nhsa.PersonInfo, holder Holder, answer *nhsa.Ans
 			PsnNo: info.PsnNo, Status: info.Status, Balance: info.Balance,
 			ContainsThrough: map[string]time.Time{f.options.Client.Venue().Code: through},
 		}}
+		if told := info.Account; told != nil && f.Extended() {
+			a := &snapshot.Accounts[0]
+			a.Status, a.Balance, a.Frozen, a.ReservedElsewhere, a.HoldsTold = told.Status, told.Balance, told.Frozen, told.ReservedElsewhere, true
+		}
 	}
 	return snapshot
 }

@@ -56,6 +56,47 @@ type PersonInfo struct {
 	Area      string
 	Status    settle.Status
 	Balance   settle.Fen
+	Account   *ToldAccount // nil: the centre has not said
+}
+
+// ToldAccount is our extension inside exp_content of an insuinfo row: {"gongji": {"account": {…}}}. A centre with the feed
+// extension answers in balc what the venue that asks may use, and says here what it has left out, so that a venue that has heard of
+// quotas and of other venues' allowances does not take them off once more. Amounts are in fen.
+type ToldAccount struct {
+	Status            settle.Status `json:"status"`
+	Balance           settle.Fen    `json:"balance"` // all of it, as in a snapshot
+	Frozen            settle.Fen    `json:"frozen"`
+	ReservedElsewhere settle.Fen    `json:"reserved_elsewhere"`
+}
+
+type personExtra struct {
+	Gongji struct {
+		Account *ToldAccount `json:"account,omitempty"`
+	} `json:"gongji"`
+}
+
+// Content is exp_content with the account.
+func (t ToldAccount) Content() string {
+	var extra personExtra
+	extra.Gongji.Account = &t
+	text, err := encode(extra)
+	if err != nil { // numbers and texts always encode
+		panic("nhsa: the account does not encode: " + err.Error())
+	}
+	return string(text)
+}
+
+// toldAccount reads the account out of exp_content; nil where there is none. Whatever else a centre keeps there is its own.
+func toldAccount(content string) *ToldAccount {
+	var extra personExtra
+	if content == "" || json.Unmarshal([]byte(content), &extra) != nil {
+		return nil
+	}
+	t := extra.Gongji.Account
+	if t == nil || t.Status == "" || min(t.Balance, t.Frozen, t.ReservedElsewhere) < 0 || max(t.Balance, t.Frozen, t.ReservedElsewhere) > mostFen {
+		return nil
+	}
+	return t
 }
 
 // DecodePerson reads baseinfo and insuinfo. Of several insurances the row counts that a settlement would use: the normal
@@ -113,7 +154,7 @@ func (p *PersonInfo) insurance(a *Answer) error {
 		}
 		if weight > best {
 			best = weight
-			p.Insurance, p.Area, p.Status, p.Balance = insurance, area, status, balance
+			p.Insurance, p.Area, p.Status, p.Balance, p.Account = insurance, area, status, balance, toldAccount(f.text("exp_content"))
 		}
 	}
 	return nil

@@ -327,6 +327,26 @@ func TestPersonRows(t *testing.T) {
 	}
 }
 
+// TestToldAccount: what a centre says beside balc is read; what another keeps there is its own.
+func TestToldAccount(t *testing.T) {
+	told := ToldAccount{Status: settle.StatusFrozen, Balance: 900, Frozen: 200, ReservedElsewhere: 300}
+	for content, want := range map[string]*ToldAccount{
+		told.Content(): &told,
+		"":             nil, "备注": nil, `{"other":1}`: nil, `{"gongji":{}}`: nil, `{"gongji":{"account":{"balance":900}}}`: nil,
+		`{"gongji":{"account":{"status":"normal","balance":-1}}}`: nil, `{"gongji":{"account":{"status":"normal","frozen":1e30}}}`: nil,
+	} {
+		row := `{"insutype":"310","psn_insu_stas":"1","balc":4,"insuplc_admdvs":430100,"exp_content":` + quote(content) + `}`
+		answer, err := DecodeAnswer([]byte(`{"infcode":0,"output":{"baseinfo":{"psn_no":1,"certno":"1","psn_name":"王芳"},"insuinfo":` + row + `}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := DecodePerson(answer)
+		if err != nil || info.Balance != 400 || (info.Account == nil) != (want == nil) || want != nil && *info.Account != *want {
+			t.Errorf("%s: %+v, %v, %v", content, info.Account, info.Balance, err)
+		}
+	}
+}
+
 // TestTagsAreRead: every member of every message has a rule, so that nothing leaves unchecked.
 func TestTagsAreRead(t *testing.T) {
 	for _, message := range []any{Request{}, SignIn{}, PersonQuery{}, DrugInfo{}, DrugDetail{}, DrugTrace{}, Cancel{}, Reverse{}, FamilyQuery{},

@@ -13,10 +13,11 @@ const (
 	KindRush     = "rush"            // customers of a busy world leave less time between them; some outboxes wait longer between two tries
 	KindPlain    = "plain-venues"    // some venues have no feed extension: 1101 on a swipe, and the families from a file when they open
 	KindCodes    = "codes"           // some patients show a 医保码 instead of a card
+	KindOwn      = "own-swipes"      // some venues with the feed ask 1101 on a swipe, between two pulls
 )
 
 // Kinds lists them.
-var Kinds = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes}
+var Kinds = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes, KindOwn}
 
 // CheckKinds is an error that names what is no kind.
 func CheckKinds(names []string) error {

@@ -80,7 +80,7 @@ func memory() string {
 }
 
 // before are the kinds that worlds did not have when the older of the seeds were found.
-var before = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes}
+var before = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes, KindOwn}
 
 // TestSeedsThatFailed runs the seeds by which faults were found.
 func TestSeedsThatFailed(t *testing.T) {

@@ -137,7 +137,7 @@ func (v *venue) hear(s *settle.Snapshot) {
 		if before := v.heard[a.PsnNo]; !s.CentreTime.Before(before.told) {
 			v.note("hears of %s: %s, held %s, allowance %s", a.PsnNo[16:], a.Balance, a.Frozen+a.ReservedElsewhere, a.Allowance)
 			held := fen(a.Frozen + a.ReservedElsewhere)
-			if s.OwnOnly { // 1101 does not say; what the feed has said stands
+			if s.OwnOnly && !a.HoldsTold { // what the feed has said stands
 				held = before.held
 			}
 			v.heard[a.PsnNo] = word{s.CentreTime, at, fen(a.Balance + a.Current + a.Prior), held}

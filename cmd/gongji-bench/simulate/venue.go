@@ -39,6 +39,7 @@ type venue struct {
 	killed chan struct{} // asks the keeper to kill the daemon
 	lines  []period
 	plain  bool // it has 1101 only
+	own    bool // it asks 1101 on a swipe, and hears of relatives when it pulls
 
 	mu      sync.Mutex
 	runs    int
@@ -224,7 +225,8 @@ func (v *venue) wire(d *daemon, venue settle.Venue) error {
 		return err
 	}
 	signIns, store := nhsa.NewSignIns(client), &torn{d.ledger, v, d}
-	if d.runner, err = reconcile.New(reconcile.Options{Store: d.ledger, Client: client, SignIns: signIns, Clock: v.now, Logger: v.logger()}); err != nil {
+	// Of which nothing was ever booked, a shop knows no office but a configured one, and cannot look a message up.
+	if d.runner, err = reconcile.New(reconcile.Options{Store: d.ledger, Client: client, SignIns: signIns, Clock: v.now, Logger: v.logger(), Offices: []string{area}}); err != nil {
 		return err
 	}
 	least, probe := v.patience()
@@ -238,7 +240,7 @@ func (v *venue) wire(d *daemon, venue settle.Venue) error {
 	}
 	if d.feed, err = feed.New(feed.Options{
 		Store: store, Client: client, SignIns: signIns, Clock: v.now, Logger: v.logger(), Jitter: v.jitter,
-		Extension: !v.plain, OnSwipe: true, Interval: 20 * time.Minute, Page: 7,
+		Extension: !v.plain, OnSwipe: !v.own, Interval: 20 * time.Minute, Page: 7,
 	}); err != nil {
 		return err
 	}

@@ -189,6 +189,7 @@ func (w *world) make() error {
 			barred: map[string]bar{},
 		}
 		v.plain = w.has(KindPlain) && n == w.Venues-1 && throw(w.seed, "plain").hit(50)
+		v.own = w.has(KindOwn) && n == 0 && throw(w.seed, "own").hit(50)
 		v.dice, v.dir = throw(w.seed, "venue", v.code), filepath.Join(w.dir, v.code)
 		if err := copyDir(blank.dir, v.dir); err != nil {
 			return err
