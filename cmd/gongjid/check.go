@@ -118,14 +118,14 @@ func (k *checker) all(ctx context.Context) {
 	k.try(ctx, "地区策略 policy   ", k.policy)
 	k.try(ctx, "定点协议 agreement", k.agreement)
 	k.try(ctx, "守护进程 daemon   ", k.daemonRuns)
-	if k.running {
-		k.try(ctx, "告警 warnings     ", k.standing)
-	}
 	k.try(ctx, "账本 ledger       ", k.ledger)
 	k.try(ctx, "上报 outbox       ", k.unsent)
 	k.try(ctx, "磁盘 disk         ", k.disk)
 	k.readers(ctx)
 	k.try(ctx, "医保中心 centre   ", k.centre)
+	if k.running { // last: what was found above may be too fresh for a warning
+		k.try(ctx, "告警 warnings     ", k.standing)
+	}
 }
 
 func (k *checker) policy(context.Context) (string, error) {

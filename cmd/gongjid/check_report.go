@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gongji/config"
+	"gongji/daemon/health"
 )
 
 // heading says what was looked at, so that a pasted report needs no questions: version, system, time, and the settings
@@ -56,7 +57,11 @@ func (k *checker) standing(ctx context.Context) (string, error) {
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		return "", fmt.Errorf("/readyz?verbose: %w", err)
 	}
-	if len(answer.Warnings) == 0 {
+	switch {
+	case len(answer.Warnings) == 0 && k.failed > 0:
+		return fmt.Sprintf("守护进程还没有告警：以上问题持续一会儿（最长 %[1]d 秒）才告警 / the daemon warns of none of this yet: a fault has to last, up to %[1]d s",
+			longestDelay()/time.Second), nil
+	case len(answer.Warnings) == 0:
 		return "没有告警 no warnings", nil
 	}
 	var lines strings.Builder
@@ -69,6 +74,14 @@ func (k *checker) standing(ctx context.Context) (string, error) {
 		fmt.Fprintf(&lines, " %s %s%s", w.Severity, w.Text, w.Remedy)
 	}
 	return lines.String(), nil
+}
+
+// longestDelay is after how long the daemon warns of whatever stands.
+func longestDelay() (most time.Duration) {
+	for _, kind := range health.Kinds {
+		most = max(most, kind.Delay)
+	}
+	return most
 }
 
 // loadForCheck loads a configuration; a fault in it is the report.

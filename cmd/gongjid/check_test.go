@@ -100,6 +100,21 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestCheckSaysThatWarningsTakeTime: the daemon warns of a reader after seconds. Beside a fault that the check has just seen
+// itself, it must not read as if all were well with the daemon.
+func TestCheckSaysThatWarningsTakeTime(t *testing.T) {
+	s, _ := startSandbox(t)
+	counterTill(t, s)
+	if err := s.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runCheck(t, "--config", configFile(t, s, hostPort(t, s.daemon.URL()), s.centre.url()))
+	fault, warnings := strings.Index(out, "✗ 读卡器 reader"), strings.Index(out, "✓ 告警 warnings")
+	if err == nil || fault < 0 || warnings < fault || strings.Contains(out, "没有告警 no warnings") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestCheckNamesThePorts: where the configured port is not there, a technician is told which are.
 func TestCheckNamesThePorts(t *testing.T) {
 	s, _ := startSandbox(t)
