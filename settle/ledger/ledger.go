@@ -206,6 +206,9 @@ func (l *Ledger) open(ctx context.Context) (err error) {
 }
 
 func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
+	if err := ownFiles(path); err != nil {
+		return err
+	}
 	if l.saver, err = openWriter(path); err != nil {
 		return err
 	}
