@@ -41,7 +41,7 @@ func (d *Daemon) openMetrics(context.Context) error {
 	d.metrics.listener = listener
 	d.metrics.http = &http.Server{
 		Handler: loopbackHost(mux), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, DisableGeneralOptionsHandler: true,
 	}
 	d.later("metrics", func() error { return ignoreClosed(d.metrics.http.Close(), listener.Close()) })
 	return nil

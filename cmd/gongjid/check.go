@@ -352,6 +352,7 @@ var attacks = []struct {
 	{7, "未知路径 unknown path without a token", "GET", "/v1/nothing", nil, http.StatusUnauthorized},
 	{23, "绕行路径 path with detours", "GET", "/console/..%2Fv1/reader", nil, http.StatusUnauthorized},
 	{23, "双斜线路径 path with two slashes", "GET", "//v1/reader", nil, http.StatusUnauthorized},
+	{23, "问服务器自己 options of no path", "OPTIONS", "/", ofTheServer, http.StatusUnauthorized},
 }
 
 func bearer(token string) func(*http.Request) { return header("Authorization", "Bearer "+token) }
@@ -367,6 +368,9 @@ func host(name string) func(*http.Request) {
 		r.Host = net.JoinHostPort(name, port)
 	}
 }
+
+// ofTheServer asks OPTIONS *, which is of no path.
+func ofTheServer(r *http.Request) { r.URL.Path = "*" }
 
 func (k *checker) attack(ctx context.Context) {
 	if _, err := k.probe(ctx, "GET", "/livez", nil); err != nil {

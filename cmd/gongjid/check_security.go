@@ -31,6 +31,7 @@ var defences = []struct {
 	{18, "过大的报文头 oversized header", (*checker).oversizedHeader},
 	{18, "过大的内容 oversized body", (*checker).oversizedBody},
 	{18, "慢速客户端 slow client", (*checker).slowClient},
+	{18, "占满连接 all connections held", (*checker).heldConnections},
 	{19, "安全报头 security headers", (*checker).securityHeaders},
 	{6, "反复猜令牌 many guessed tokens", (*checker).manyGuesses},
 	{20, "拒绝有计数 refusals are counted", (*checker).refusalsCounted},
@@ -275,4 +276,28 @@ func (k *checker) slowClient(ctx context.Context) (string, error) {
 		return "", errors.New("一直保持连接 / the connection stays open")
 	}
 	return fmt.Sprintf("%s 后断开 hung up", time.Since(began).Round(time.Second)), nil
+}
+
+// manyConnections is more than the API serves at a time.
+const manyConnections = 300
+
+// heldConnections keeps every connection that there may be, each with half a request, and then comes as a till does.
+func (k *checker) heldConnections(ctx context.Context) (string, error) {
+	for range manyConnections {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", k.config.Listen.API)
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("GET /")) // it may have been hung up by now, which is right
+	}
+	began := time.Now()
+	status, err := k.probe(ctx, "GET", "/livez", nil)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("HTTP %d", status)
+	}
+	if err != nil {
+		return "", fmt.Errorf("占满连接后不再应答，请更新软件 / nobody else is answered: %w", err)
+	}
+	return fmt.Sprintf("%d 个空连接之间 %s 应答 answered among quiet ones", manyConnections, time.Since(began).Round(time.Millisecond)), nil
 }

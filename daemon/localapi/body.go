@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -34,7 +35,14 @@ func (g *guard) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(g.bodyTimeout))
 	room := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxRoom)+bytes.MinRead))
+	conn := connOf(r.Context())
+	if conn != nil {
+		conn.awaits()
+	}
 	_, err = room.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	if conn != nil && !conn.took() && err == nil {
+		err = net.ErrClosed // nobody would hear the answer
+	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, settle.NewError(settle.TooLarge, nil).With("limit", limit)

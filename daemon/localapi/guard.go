@@ -69,6 +69,13 @@ func (g *guard) setPort(port int) {
 
 // ServeHTTP lets a request through, or refuses it.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn := connOf(r.Context())
+	if conn != nil {
+		if !conn.begin() {
+			panic(http.ErrAbortHandler) // its place is another's; nothing is done that nobody can be told of
+		}
+		defer conn.end()
+	}
 	c := &call{id: newRequestID(), ask: g.s.guidance, peer: peerOf(r.Context())}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	began := g.s.o.Clock()
@@ -94,6 +101,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer.Header().Set("WWW-Authenticate", `Bearer realm="gongji"`)
 			g.refuse(answer, r, err)
 			return
+		}
+		if conn != nil {
+			conn.trust()
 		}
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && g.s.audits(c) {

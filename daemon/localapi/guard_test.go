@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,6 +64,76 @@ func TestGuardStandsBeforeEveryPath(t *testing.T) {
 				t.Fatalf("%s on %v: %d %s, CORS %q", name, path, got.StatusCode, p.Code, got.Header.Get("Access-Control-Allow-Origin"))
 			}
 		}
+	}
+}
+
+// TestOptionsOfTheServer: OPTIONS * is of no path, and net/http would answer it without asking anybody.
+func TestOptionsOfTheServer(t *testing.T) {
+	r := newRig(t, nil)
+	address := strings.TrimPrefix(r.server.URL(), "http://")
+	for host, want := range map[string]int{"evil.example": http.StatusMisdirectedRequest, address: http.StatusUnauthorized} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn, "OPTIONS * HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host); err != nil {
+			t.Fatal(err)
+		}
+		got, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.StatusCode != want || got.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("host %s: %d %v", host, got.StatusCode, got.Header)
+		}
+		_ = got.Body.Close()
+	}
+}
+
+// TestQuietConnectionsMakeRoom: somebody holds as many connections as there may be, and more, without a word, with half a request,
+// or open after an answer that needs no token, as the connections of a page's browser are. A till that comes is answered at once.
+func TestQuietConnectionsMakeRoom(t *testing.T) {
+	r := newRig(t, nil)
+	address := strings.TrimPrefix(r.server.URL(), "http://")
+	ask := func(transport *http.Transport) (reused bool) {
+		t.Helper()
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.server.URL()+"/v1/reader", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+r.cashier)
+		began := time.Now()
+		got, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, got.Body); err != nil {
+			t.Fatal(err)
+		}
+		_ = got.Body.Close()
+		if took := time.Since(began); got.StatusCode != http.StatusOK || took > 3*time.Second { // half a header may take five
+			t.Errorf("%s after %s", got.Status, took)
+		}
+		return reused
+	}
+	kept, fresh := &http.Transport{}, &http.Transport{DisableKeepAlives: true}
+	defer kept.CloseIdleConnections()
+	ask(kept)
+	words := []string{"", "GET /", "GET /livez HTTP/1.1\r\nHost: " + address + "\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"}
+	for n := range 400 {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := conn.Write([]byte(words[n%len(words)])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ask(fresh); !ask(kept) {
+		t.Error("the till that was there before had to come anew")
 	}
 }
 

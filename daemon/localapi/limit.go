@@ -1,7 +1,6 @@
 package localapi
 
 import (
-	"net"
 	"sync"
 	"time"
 )
@@ -44,47 +43,4 @@ func (b *bucket) take(now time.Time) bool {
 	}
 	b.level--
 	return true
-}
-
-// cappedListener accepts at most a number of connections at a time; more wait in the system's queue.
-type cappedListener struct {
-	net.Listener
-	slots chan struct{}
-	done  chan struct{}
-	once  sync.Once
-}
-
-func capConnections(l net.Listener, most int) *cappedListener {
-	return &cappedListener{Listener: l, slots: make(chan struct{}, most), done: make(chan struct{})}
-}
-
-// Accept waits for a free slot and a connection.
-func (l *cappedListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &cappedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-// Close also ends an Accept that waits for a slot.
-func (l *cappedListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.Listener.Close()
-}
-
-type cappedConn struct {
-	net.Conn
-	release func()
-}
-
-func (c *cappedConn) Close() error {
-	defer c.release()
-	return c.Conn.Close()
 }

@@ -27,14 +27,14 @@ func TestBucket(t *testing.T) {
 	take(time.Hour, true)
 }
 
-// TestConnectionCap: one more connection than allowed waits until another ends, and closing ends the wait.
+// TestConnectionCap: one more connection than allowed waits while all are busy, and closing ends the wait.
 func TestConnectionCap(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	listener := capConnections(inner, 2)
-	accepted, ended := make(chan net.Conn, 4), make(chan error, 1)
+	accepted, ended := make(chan *cappedConn, 8), make(chan error, 1)
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -42,15 +42,22 @@ func TestConnectionCap(t *testing.T) {
 				ended <- err
 				return
 			}
-			accepted <- conn
+			c := conn.(*cappedConn)
+			c.begin()
+			accepted <- c
 		}
 	}()
-	for range 4 {
+	dial := func() net.Conn {
+		t.Helper()
 		conn, err := net.Dial("tcp", inner.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	for range 4 {
+		dial()
 	}
 	first, second := <-accepted, <-accepted
 	select {
@@ -63,13 +70,36 @@ func TestConnectionCap(t *testing.T) {
 	}
 	_ = first.Close() // a second close must not free a second place
 	third, fourth := <-accepted, <-accepted
+	dial()
+	third.end() // quiet now: it makes room
+	fifth := <-accepted
+	if third.begin() || !fourth.begin() {
+		t.Error("the quiet one stayed, or the busy one went")
+	}
+	fourth.trust()
+	fourth.end()
+	fourth.end() // quiet before the fifth
+	fifth.trust()
+	fifth.awaits()
+	dial()
+	sixth := <-accepted
+	if fifth.took() || !fourth.begin() {
+		t.Error("one that does not come out with its body stayed, or one that is kept went")
+	}
+	fourth.end()
+	sixth.end()
+	dial()
+	<-accepted
+	if sixth.begin() || !fourth.begin() {
+		t.Error("one that had shown a token went before one that had not")
+	}
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("accept ended with %v", err)
 	}
-	if err := errors.Join(third.Close(), fourth.Close()); err != nil {
+	if err := fourth.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

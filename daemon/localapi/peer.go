@@ -32,11 +32,11 @@ func (p peer) String() string {
 
 type peerKey struct{}
 
-// markPeer notes once for each connection who is at its other end.
+// markPeer notes once for each connection who is at its other end, and the connection itself.
 func markPeer(ctx context.Context, conn net.Conn) context.Context {
 	p := peer{unix: conn.LocalAddr().Network() == "unix"}
 	if capped, ok := conn.(*cappedConn); ok {
-		conn = capped.Conn
+		ctx, conn = context.WithValue(ctx, connKey{}, capped), capped.Conn
 	}
 	if socket, ok := conn.(*net.UnixConn); ok {
 		p.uid, p.pid, p.known = credentials(socket)

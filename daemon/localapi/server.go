@@ -181,6 +181,8 @@ func New(o Options) (*Server, error) {
 		WriteTimeout: 150 * time.Second,
 		ErrorLog:     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 		ConnContext:  markPeer,
+		// net/http would answer OPTIONS * itself, past the guard.
+		DisableGeneralOptionsHandler: true,
 	}
 	return s, nil
 }
