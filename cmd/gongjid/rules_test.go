@@ -38,6 +38,7 @@ var rooms = []room{
 	{"settle/policy", []string{"settle"}, []string{"github.com/goccy/go-yaml"}},
 	{"settle/ledger", []string{"settle"}, []string{
 		"github.com/mattn/go-sqlite3", "github.com/prometheus/client_golang", "golang.org/x/sys"}},
+	{"settle/ledger/lite", []string{"settle"}, []string{"github.com/mattn/go-sqlite3"}},
 	{"sync", []string{"settle"}, []string{
 		"github.com/prometheus/client_golang", "github.com/cenkalti/backoff/v5", "github.com/emmansun/gmsm",
 		"github.com/shopspring/decimal", "aead.dev/minisign"}}, // amounts, prices and ratios of the wire are decimal text

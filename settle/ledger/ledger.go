@@ -82,6 +82,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gongji/settle"
+	"gongji/settle/ledger/lite"
 )
 
 // DefaultReportGrace is how long a report on its way does not count as unsynced.
@@ -132,7 +133,7 @@ type Ledger struct {
 	lock   *os.File
 	place  os.FileInfo // the database file as it was opened
 	saver  *sql.DB     // for checkpoints
-	reads  *pool
+	reads  *lite.Pool
 	writer *writer
 
 	counter   counter
@@ -221,7 +222,7 @@ func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
 	}
 	options := durable()
 	options.Set("_mutex", "no") // the writer's alone
-	writing, err := connect(dsn(path, options))
+	writing, err := lite.Open(dsn(path, options))
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
 	if err := assertDurable(writing); err != nil {
 		return err
 	}
-	if l.reads, err = openPool(path); err != nil {
+	if l.reads, err = openReaders(path); err != nil {
 		return err
 	}
 	if l.place, err = os.Stat(path); err != nil {
@@ -240,7 +241,7 @@ func (l *Ledger) openDatabase(ctx context.Context, path string) (err error) {
 
 // assertDurable checks what acknowledgement rests on, since a driver's default has been found to undo it silently. It
 // also takes checkpoints off the commit path.
-func assertDurable(c *conn) error {
+func assertDurable(c *lite.Conn) error {
 	t := &tx{conn: c}
 	if err := t.run("PRAGMA wal_autocheckpoint = 0"); err != nil {
 		return err
@@ -354,10 +355,10 @@ func (l *Ledger) release() error {
 		l.metrics.unregister()
 	}
 	if l.reads != nil {
-		faults = append(faults, l.reads.close(readers))
+		faults = append(faults, l.reads.Close())
 	}
 	if l.writer != nil {
-		faults = append(faults, l.writer.conn.close())
+		faults = append(faults, l.writer.conn.Close())
 	}
 	if l.saver != nil {
 		faults = append(faults, l.saver.Close())

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gongji/settle"
+	"gongji/settle/ledger/lite"
 )
 
 func TestOptionsNameEveryMissingField(t *testing.T) {
@@ -168,11 +169,11 @@ func TestWriteConnectionIsDurable(t *testing.T) {
 			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
 		}
 	}
-	weak, err := connect(filepath.Join(t.TempDir(), "weak.db") + "?_journal_mode=WAL")
+	weak, err := lite.Open(filepath.Join(t.TempDir(), "weak.db") + "?_journal_mode=WAL")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = weak.close() }()
+	defer func() { _ = weak.Close() }()
 	if err := assertDurable(weak); err == nil {
 		t.Error("a connection that the driver left at synchronous=NORMAL passed")
 	}
@@ -352,4 +353,14 @@ func TestClockOnlyRises(t *testing.T) {
 	if got := restarted.now(); !got.Equal(late.Add(time.Hour)) {
 		t.Errorf("after a restart the clock shows %s", got)
 	}
+}
+
+// TestNobodyReadsAfterTheEnd: a closed ledger refuses, and does not let its caller wait.
+func TestNobodyReadsAfterTheEnd(t *testing.T) {
+	h := openHouse(t)
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Person(t.Context(), h.id(h.patient))
+	wantCode(t, err, settle.StoreBroken)
 }

@@ -36,13 +36,13 @@ func TestNoStatementScansATable(t *testing.T) {
 		t.Fatal(err)
 	}
 	explained := 0
-	for query, statement := range h.writer.conn.known {
+	for query, inputs := range h.writer.conn.Texts() {
 		if word, _, _ := strings.Cut(strings.TrimSpace(query), " "); !strings.Contains("SELECT INSERT UPDATE DELETE", word) {
 			continue
 		}
 		explained++
 		err := h.write(t.Context(), func(t2 *tx) error {
-			return t2.each("EXPLAIN QUERY PLAN "+query, make([]any, statement.driver.NumInput()), func(scan func(dest ...any) error) error {
+			return t2.each("EXPLAIN QUERY PLAN "+query, make([]any, inputs), func(scan func(dest ...any) error) error {
 				var id, parent, unused int
 				var detail string
 				if err := scan(&id, &parent, &unused, &detail); err != nil {

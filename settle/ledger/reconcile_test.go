@@ -371,7 +371,7 @@ func TestReconciliationScansNoTable(t *testing.T) {
 		}
 	}
 	explained := 0
-	for _, known := range []map[string]int{h.queries(), inputs(h.writer.conn)} {
+	for _, known := range []map[string]int{h.queries(), h.writer.conn.Texts()} {
 		for query, inputs := range known {
 			if !slices.ContainsFunc([]string{"dispatch d", "clearing", "reconciliation", "difference", "MIN(day)"}, func(name string) bool { return strings.Contains(query, name) }) {
 				continue
@@ -404,17 +404,12 @@ func TestReconciliationScansNoTable(t *testing.T) {
 func (h *house) queries() map[string]int {
 	known := map[string]int{}
 	for range readers {
-		c := <-h.reads.free
-		maps.Copy(known, inputs(c))
-		h.reads.give(c)
-	}
-	return known
-}
-
-func inputs(c *conn) map[string]int {
-	known := map[string]int{}
-	for query, s := range c.known {
-		known[query] = s.driver.NumInput()
+		c, err := h.reads.Take(h.t.Context())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		maps.Copy(known, c.Texts())
+		defer h.reads.Give(c)
 	}
 	return known
 }

@@ -37,7 +37,7 @@ func openForReading(ctx context.Context, dir string) (l *Ledger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.reads, err = openPool(path); err != nil {
+	if l.reads, err = openReaders(path); err != nil {
 		return nil, err
 	}
 	if err := l.checkReadable(ctx, ring); err != nil {
@@ -82,7 +82,7 @@ func (l *Ledger) checkReadable(ctx context.Context, ring keyring) error {
 	})
 }
 
-func (l *Ledger) closeReading() error { return l.reads.close(readers) }
+func (l *Ledger) closeReading() error { return l.reads.Close() }
 
 // Records is Ledger.Records.
 func (r *Reading) Records(ctx context.Context, q settle.RecordQuery) (settle.RecordPage, error) {

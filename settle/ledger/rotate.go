@@ -220,7 +220,7 @@ func (l *Ledger) sealAnew(ctx context.Context, next *keySet) error {
 func (l *Ledger) secureDelete(ctx context.Context, on bool) error {
 	return l.write(ctx, func(*tx) error {
 		// It acts when it is prepared, so it must not be a statement that is kept.
-		_, err := l.writer.conn.driver.Exec(fmt.Sprintf("PRAGMA secure_delete = %t", on), nil)
+		err := l.writer.conn.Set(fmt.Sprintf("PRAGMA secure_delete = %t", on))
 		return err
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"gongji/settle"
+	"gongji/settle/ledger/lite"
 )
 
 // databaseName is the database file in a data directory.
@@ -50,15 +51,18 @@ func openWriter(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// openReader opens a connection that only reads.
-func openReader(path string) (*conn, error) {
-	return connect(dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_mutex": {"no"}}))
+// readers is how many reads may run at the same time.
+const readers = 4
+
+// openReaders opens the connections that only read.
+func openReaders(path string) (*lite.Pool, error) {
+	return lite.OpenPool(dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_mutex": {"no"}}), readers)
 }
 
 // tx is one transaction, reading or writing.
 type tx struct {
 	ledger *Ledger
-	conn   *conn
+	conn   *lite.Conn
 	batch  *batch // nil when reading
 	view   *vault // when reading: that of the state that is read
 	wrote  int    // statements so far that may have written
@@ -73,9 +77,9 @@ func (t *tx) vault() *vault {
 }
 
 // prepared is a statement, which is kept for the next request.
-func (t *tx) prepared(query string) (*statement, error) {
-	s, err := t.conn.prepared(query)
-	if err == nil && !s.reads {
+func (t *tx) prepared(query string) (*lite.Statement, error) {
+	s, err := t.conn.Prepared(query)
+	if err == nil && !s.Reads() {
 		t.wrote++
 	}
 	return s, err
@@ -86,7 +90,7 @@ func (t *tx) exec(query string, args ...any) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stmt.exec(args)
+	return stmt.Exec(args)
 }
 
 // run is exec where the result does not matter, which costs less.
@@ -95,7 +99,7 @@ func (t *tx) run(query string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return stmt.run(args)
+	return stmt.Run(args)
 }
 
 // insert is the row id of an INSERT.
@@ -113,7 +117,7 @@ func (t *tx) get(query string, args []any, dest ...any) error {
 	if err != nil {
 		return err
 	}
-	return stmt.get(args, dest)
+	return stmt.Get(args, dest)
 }
 
 // each calls visit for every row of a query. visit must not use the transaction: the rows are still open.
@@ -122,7 +126,7 @@ func (t *tx) each(query string, args []any, visit func(scan func(dest ...any) er
 	if err != nil {
 		return err
 	}
-	return stmt.each(args, visit)
+	return stmt.Each(args, visit)
 }
 
 // read runs a function over one consistent state of the database. Where it meets somebody of a large snapshot that has not
@@ -152,11 +156,11 @@ func (l *Ledger) lookUp(ctx context.Context, run func(*tx) error) error {
 
 func (l *Ledger) readOnce(ctx context.Context, run func(*tx) error, one bool) (err error) {
 	// The transaction itself must not die with ctx in the middle of a statement; ctx only bounds waiting for a turn.
-	c, err := l.reads.take(ctx)
+	c, err := l.reads.Take(ctx)
 	if err != nil {
 		return storeError(err)
 	}
-	defer l.reads.give(c)
+	defer l.reads.Give(c)
 	view, leave := l.enter()
 	defer leave()
 	t := &tx{ledger: l, conn: c, view: view}

@@ -14,6 +14,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"gongji/settle"
+	"gongji/settle/ledger/lite"
 )
 
 const (
@@ -69,7 +70,7 @@ type batch struct {
 // may be run twice, and changes nothing but the transaction.
 type writer struct {
 	ledger *Ledger
-	conn   *conn
+	conn   *lite.Conn
 	queue  chan *request
 	late   chan *request // of the outbox
 	left   []*request    // of the outbox, taken and sent back by somebody at the counter
@@ -92,7 +93,7 @@ type writer struct {
 	beforeFsync func()      // of tests: a commit begins
 }
 
-func newWriter(l *Ledger, c *conn) *writer {
+func newWriter(l *Ledger, c *lite.Conn) *writer {
 	return &writer{
 		ledger: l, conn: c,
 		queue: make(chan *request, queueLength), late: make(chan *request, queueLength), slices: make(chan *request), ended: make(chan struct{}), wake: make(chan struct{}, 1), between: make(chan func()),
@@ -498,7 +499,7 @@ func isStorage(err error) bool {
 }
 
 // rolledBack reports whether SQLite has ended the transaction by itself, as it does when the disk is full.
-func (w *writer) rolledBack() bool { return w.conn.driver.AutoCommit() }
+func (w *writer) rolledBack() bool { return w.conn.AutoCommit() }
 
 var errRolledBack = errors.New("the store rolled the transaction back")
 

@@ -98,17 +98,3 @@ func TestLoneHalfWrittenRequestLeavesNothing(t *testing.T) {
 	h.buy(h.patient, 100)
 	h.wantVerified()
 }
-
-// TestParametersAreHiddenFromThePlanner: a statement is planned once, whatever is bound to it.
-func TestParametersAreHiddenFromThePlanner(t *testing.T) {
-	for query, want := range map[string]string{
-		"SELECT a FROM t WHERE b = ? AND c >= ?1 LIMIT ?":                             "SELECT a FROM t WHERE b = +? AND c >= +?1 LIMIT ?",
-		"INSERT INTO t (a, b) VALUES (?, ?)":                                          "INSERT INTO t (a, b) VALUES (?, ?)",
-		"UPDATE t SET a = ?, b = b + ? WHERE c <> ?":                                  "UPDATE t SET a = +?, b = b + ? WHERE c <> +?",
-		"SELECT a FROM t WHERE b IN (?, ?) AND (c, d) < (?, ?) AND e BETWEEN ? AND ?": "SELECT a FROM t WHERE b IN (?, ?) AND (c, d) < (?, ?) AND e BETWEEN ? AND ?",
-	} {
-		if got := planOnce(query); got != want {
-			t.Errorf("%s\nbecomes %s\nwant    %s", query, got, want)
-		}
-	}
-}

@@ -1,4 +1,4 @@
-package ledger
+package lite
 
 import (
 	"database/sql"

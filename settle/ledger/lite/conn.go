@@ -1,4 +1,4 @@
-package ledger
+package lite
 
 import (
 	"context"
@@ -16,31 +16,49 @@ import (
 	"gongji/settle"
 )
 
-// conn is one connection to the database, with every statement prepared once; queries are constants of this package, so they
-// stay few. It speaks to the driver itself: the pool, the locks and the conversions by reflection of database/sql cost as much
-// as the statements of a sale do. It is for one goroutine at a time, so that SQLite needs no lock of its own for it (_mutex=no).
-type conn struct {
+// Conn is one connection to a database, with every statement prepared once; queries are constants of the program, so they stay
+// few. It is for one goroutine at a time, so that SQLite needs no lock of its own for it (_mutex=no).
+type Conn struct {
 	driver *sqlite3.SQLiteConn
-	known  map[string]*statement
+	known  map[string]*Statement
 	// constant finds the same by where the text stands in memory, which spares hashing it: most texts are constants.
-	constant map[*byte]*statement
+	constant map[*byte]*Statement
 }
 
-// connect opens a connection under a name that dsn made.
-func connect(name string) (*conn, error) {
+// Open opens a connection; name is the driver's, with its options. Close it.
+func Open(name string) (*Conn, error) {
 	opened, err := (&sqlite3.SQLiteDriver{}).Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{driver: opened.(*sqlite3.SQLiteConn), known: map[string]*statement{}, constant: map[*byte]*statement{}}, nil
+	return &Conn{driver: opened.(*sqlite3.SQLiteConn), known: map[string]*Statement{}, constant: map[*byte]*Statement{}}, nil
 }
 
-func (c *conn) close() error {
+// AutoCommit reports whether no transaction is open.
+func (c *Conn) AutoCommit() bool { return c.driver.AutoCommit() }
+
+// Set runs a PRAGMA that is not kept.
+func (c *Conn) Set(pragma string) error {
+	_, err := c.driver.Exec(pragma, nil)
+	return err
+}
+
+// Texts are the statements that were prepared so far, with the number of their arguments.
+func (c *Conn) Texts() map[string]int {
+	texts := make(map[string]int, len(c.known))
+	for text, s := range c.known {
+		texts[text] = s.driver.NumInput()
+	}
+	return texts
+}
+
+// Close closes the statements and the connection.
+func (c *Conn) Close() error {
 	var faults []error
 	for _, s := range c.known {
 		faults = append(faults, s.driver.Close())
 	}
-	c.known, c.constant = map[string]*statement{}, map[*byte]*statement{}
+	c.known, c.constant = map[string]*Statement{}, map[*byte]*Statement{}
 	return errors.Join(append(faults, c.driver.Close())...)
 }
 
@@ -52,8 +70,8 @@ var compared = regexp.MustCompile(`([=<>] ?)\?`)
 // many times as long as running it. Where a partial index is meant, the query says the constant itself.
 func planOnce(query string) string { return compared.ReplaceAllString(query, "$1+?") }
 
-// prepared is a statement, which is kept for the next time.
-func (c *conn) prepared(query string) (*statement, error) {
+// Prepared is a statement, which is kept for the next time.
+func (c *Conn) Prepared(query string) (*Statement, error) {
 	// A statement keeps its text, so no other text can come to stand where it does; one that begins like it may.
 	if s := c.constant[unsafe.StringData(query)]; s != nil && len(s.text) == len(query) {
 		return s, nil
@@ -65,27 +83,31 @@ func (c *conn) prepared(query string) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{driver: made.(*sqlite3.SQLiteStmt), text: query, reads: strings.HasPrefix(query, "SELECT")}
+	s := &Statement{driver: made.(*sqlite3.SQLiteStmt), text: query, reads: strings.HasPrefix(query, "SELECT")}
 	c.known[query], c.constant[unsafe.StringData(query)] = s, s
 	return s, nil
 }
 
-// statement is a prepared statement with room for its arguments and for a row. Contexts are not passed down: a cancellable
+// Statement is a prepared statement with room for its arguments and for a row. Contexts are not passed down: a cancellable
 // context costs more than a statement, and no statement here runs long.
-type statement struct {
+type Statement struct {
 	driver *sqlite3.SQLiteStmt
 	text   string
-	reads  bool
+	reads  bool // a SELECT
 	args   []driver.NamedValue
 	row    []driver.Value
 	// reading is true from the first row to the last: a visitor that ran the same statement would take its rows away.
 	reading bool
 }
 
-var errNested = errors.New("a statement was run again while its rows were being read")
+// ErrNested is the error of a statement that its own visitor runs again.
+var ErrNested = errors.New("a statement was run again while its rows were being read")
+
+// Reads reports whether the statement is a SELECT, which writes nothing.
+func (s *Statement) Reads() bool { return s.reads }
 
 // bind makes the arguments ready for the driver.
-func (s *statement) bind(args []any) error {
+func (s *Statement) bind(args []any) error {
 	if want := s.driver.NumInput(); len(args) != want {
 		return fmt.Errorf("a statement takes %d arguments and was given %d", want, len(args))
 	}
@@ -100,8 +122,8 @@ func (s *statement) bind(args []any) error {
 	return nil
 }
 
-// exec runs a statement for its result.
-func (s *statement) exec(args []any) (driver.Result, error) {
+// Exec runs a statement for its result.
+func (s *Statement) Exec(args []any) (driver.Result, error) {
 	if err := s.bind(args); err != nil {
 		return nil, err
 	}
@@ -110,9 +132,9 @@ func (s *statement) exec(args []any) (driver.Result, error) {
 }
 
 // query runs a statement up to its first row. The driver hands over all arguments and steps in one call, which its Exec does not.
-func (s *statement) query(args []any) (driver.Rows, error) {
+func (s *Statement) query(args []any) (driver.Rows, error) {
 	if s.reading {
-		return nil, errNested
+		return nil, ErrNested
 	}
 	if err := s.bind(args); err != nil {
 		return nil, err
@@ -124,13 +146,13 @@ func (s *statement) query(args []any) (driver.Rows, error) {
 }
 
 // done ends the reading of a query's rows.
-func (s *statement) done(rows driver.Rows) error {
+func (s *Statement) done(rows driver.Rows) error {
 	s.reading = false
 	return rows.Close()
 }
 
-// run runs a statement that has no rows, or whose rows do not matter.
-func (s *statement) run(args []any) error {
+// Run runs a statement that has no rows, or whose rows do not matter; it costs less than Exec.
+func (s *Statement) Run(args []any) error {
 	rows, err := s.query(args)
 	if err != nil {
 		return err
@@ -138,8 +160,8 @@ func (s *statement) run(args []any) error {
 	return s.done(rows)
 }
 
-// get scans the one row of a query; sql.ErrNoRows where there is none.
-func (s *statement) get(args []any, dest []any) (err error) {
+// Get scans the one row of a query into pointers; sql.ErrNoRows where there is none.
+func (s *Statement) Get(args []any, dest []any) (err error) {
 	rows, err := s.query(args)
 	if err != nil {
 		return err
@@ -154,8 +176,8 @@ func (s *statement) get(args []any, dest []any) (err error) {
 	return s.scan(dest)
 }
 
-// each calls visit for every row of a query.
-func (s *statement) each(args []any, visit func(scan func(dest ...any) error) error) (err error) {
+// Each calls visit for every row of a query. visit may run other statements of the connection, and not this one.
+func (s *Statement) Each(args []any, visit func(scan func(dest ...any) error) error) (err error) {
 	rows, err := s.query(args)
 	if err != nil {
 		return err
@@ -177,14 +199,14 @@ func (s *statement) each(args []any, visit func(scan func(dest ...any) error) er
 }
 
 // next reads a row of so many columns; io.EOF after the last.
-func (s *statement) next(rows driver.Rows, columns int) error {
+func (s *Statement) next(rows driver.Rows, columns int) error {
 	if len(s.row) != columns {
 		s.row = make([]driver.Value, columns)
 	}
 	return rows.Next(s.row)
 }
 
-func (s *statement) scan(dest []any) error {
+func (s *Statement) scan(dest []any) error {
 	if len(dest) != len(s.row) {
 		return fmt.Errorf("a row has %d columns and was read into %d", len(s.row), len(dest))
 	}
