@@ -246,6 +246,9 @@ func (q *question) prepare(ctx context.Context) (free bool, err error) {
 	for {
 		if q.dossier, free, err = q.inline.options.Store.PrepareInline(ctx, q.order); err != nil || free {
 			q.dossier.Evoucher = q.code
+			if tooLate(ctx, err) {
+				return false, nil
+			}
 			return free, err
 		}
 		select {
@@ -265,7 +268,11 @@ func (q *question) once(ctx context.Context) (state settle.InlineState, again bo
 		return settle.InlineUnreached, false, err
 	}
 	if q.kind == inlineSettle {
-		if began, err := q.begin(ctx, prepared); !began {
+		began, err := q.begin(ctx, prepared)
+		if tooLate(ctx, err) {
+			return settle.InlineUnreached, false, nil
+		}
+		if !began {
 			return settle.InlineWaits, false, err
 		}
 	}
@@ -277,11 +284,21 @@ func (q *question) once(ctx context.Context) (state settle.InlineState, again bo
 func (q *question) prepared(ctx context.Context, message nhsa.Message) (call nhsa.Call, prepared nhsa.Prepared, err error) {
 	o := &q.inline.options
 	call = nhsa.Call{Message: message, Operator: fitting(q.dossier.Sale.Operator, o.Operator), InsuredArea: q.dossier.Identity.Area}
-	if call.SignNo, _, err = o.SignIns.Number(ctx, call.Operator); err != nil || call.SignNo == "" {
-		return call, prepared, err
+	if call.SignNo, _, err = o.SignIns.Number(ctx, call.Operator); err == nil && call.SignNo != "" {
+		prepared, err = o.Client.Prepare(ctx, call)
+		err = q.unfit(err)
 	}
-	prepared, err = o.Client.Prepare(ctx, call)
-	return call, prepared, q.unfit(err)
+	if tooLate(ctx, err) {
+		return call, nhsa.Prepared{}, nil
+	}
+	return call, prepared, err
+}
+
+// tooLate reports whether an error of the store says no more than that the question's time was over before the store came to it, as
+// on a machine that has too much to do. Nothing has left then: the ledger decides, as where the centre is silent, and the
+// till is not told that its ledger is broken.
+func tooLate(ctx context.Context, err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
 // unfit is nil for what does not fit the interface: it cannot be asked, and its report will be held for a person.

@@ -26,16 +26,29 @@ type inlineMemory struct {
 	ended   []settle.DispatchState
 	orphans []string
 	fault   error // of AbandonInline
+	stuck   string
 }
 
-func (m *inlineMemory) PrepareInline(context.Context, settle.SettleOrder) (settle.Dossier, bool, error) {
+// stuck is a store that does not come to a request in its time.
+func stuck(ctx context.Context) error {
+	<-ctx.Done()
+	return settle.NewError(settle.StoreBroken, ctx.Err())
+}
+
+func (m *inlineMemory) PrepareInline(ctx context.Context, _ settle.SettleOrder) (settle.Dossier, bool, error) {
+	if m.stuck == "prepare" {
+		return settle.Dossier{}, false, stuck(ctx)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.busy--
 	return m.dossier, m.busy < 0, nil
 }
 
-func (m *inlineMemory) BeginInline(_ context.Context, i settle.InlineIntent) (bool, error) {
+func (m *inlineMemory) BeginInline(ctx context.Context, i settle.InlineIntent) (bool, error) {
+	if m.stuck == "begin" {
+		return false, stuck(ctx)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.intents = append(m.intents, i)
@@ -105,7 +118,13 @@ func newInlineBench(t *testing.T, line bool) *inlineBench {
 	var serial uint64
 	client, err := nhsa.NewClient(nhsa.Options{
 		URL: b.server.URL, Venue: settle.Venue{Code: "P43010000001", Name: "示例大药房", Area: "430100"}, Timeout: time.Second,
-		Serials: func(context.Context) (uint64, error) { serial++; return serial, nil },
+		Serials: func(ctx context.Context) (uint64, error) {
+			if b.store.stuck == "serial" {
+				return 0, stuck(ctx)
+			}
+			serial++
+			return serial, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +142,27 @@ func newInlineBench(t *testing.T, line bool) *inlineBench {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestInlineOnABusyMachine: where the ledger itself does not come to a question in the time that the centre has, the ledger decides
+// as it does when the centre is silent; nothing has left, and nobody is told that the ledger is broken. Another fault is one.
+func TestInlineOnABusyMachine(t *testing.T) {
+	for _, where := range []string{"prepare", "serial", "begin"} {
+		b := newInlineBench(t, true)
+		b.store.stuck = where
+		answer, err := b.Settle(t.Context(), b.order, "")
+		if err != nil || answer.State != settle.InlineUnreached && answer.State != settle.InlineWaits || answer.MsgID != "" {
+			t.Errorf("%s: %+v %v", where, answer, err)
+		}
+		if rows := b.centre.Book(); len(rows) != 0 || len(b.store.intents) != 0 {
+			t.Errorf("%s: %d rows at the centre, %d intents", where, len(rows), len(b.store.intents))
+		}
+		ended, stop := context.WithCancel(t.Context())
+		stop()
+		if _, err := b.Settle(ended, b.order, ""); settle.CodeOf(err) != settle.StoreBroken {
+			t.Errorf("%s, and the daemon stops: %v", where, err)
+		}
+	}
 }
 
 // TestInlineCodeIsNotJournalled: a 医保码 goes out and is cut out of what is kept, also where it cannot be found in the body.
