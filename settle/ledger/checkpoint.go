@@ -14,14 +14,25 @@ import (
 
 const (
 	// longLog is the length, in pages, from which on the writer stands back.
-	longLog = 8192
+	longLog = 16384
+	// veryLong is the length from which on it also waits for those who read what it wrote before, which takes longer than the copy:
+	// readersLeave at most, where otherwise they have readersPass, and the log is begun anew the next time.
+	veryLong     = 4 * longLog
+	readersPass  = 2 * time.Millisecond
+	readersLeave = 20 * time.Millisecond
 	// shortRest is the rest, in pages, that it stands back for at once; a longer one is copied beside it first.
 	shortRest = 512
 	// besides is how many times the log is copied beside the writer before it stands back whatever the rest is.
-	besides = 3
-	// readersLeave is how long the writer waits for those who read what it wrote before: nearly all reads are much shorter.
-	readersLeave = 20 * time.Millisecond
+	besides = 4
 )
+
+// readLong is read for what takes some milliseconds: it does not begin while the log is to be begun anew, and that waits for it
+// before the writer stands back.
+func (l *Ledger) readLong(ctx context.Context, run func(*tx) error) error {
+	l.long.RLock()
+	defer l.long.RUnlock()
+	return l.read(ctx, run)
+}
 
 // checkpoint copies what the log holds by now.
 func (l *Ledger) checkpoint() {
@@ -34,23 +45,32 @@ func (l *Ledger) checkpoint() {
 }
 
 func (l *Ledger) copyLog() error {
+	before := 0
 	for range besides {
 		length, rest, err := l.copyPages("PASSIVE")
-		if err != nil || rest == 0 || length < longLog {
+		if err != nil || length < longLog {
 			return err
 		}
-		if rest <= shortRest {
+		came := length - before // since the last copy began; what has come during this one is not much more
+		if before = length; rest+came <= shortRest {
 			break
 		}
 	}
+	patience := readersPass
+	if before >= veryLong {
+		patience = readersLeave
+	}
+	l.long.Lock()
+	defer l.long.Unlock()
+	l.GiveWay(context.Background())
 	var err error
-	l.writer.standBack(func() { err = l.beginLogAnew() })
+	l.writer.standBack(func() { err = l.beginLogAnew(patience) })
 	return err
 }
 
 // beginLogAnew copies the rest while nothing is written, and waits a moment for those who still read the log.
-func (l *Ledger) beginLogAnew() error {
-	if err := l.saverWaits(readersLeave); err != nil {
+func (l *Ledger) beginLogAnew(patience time.Duration) error {
+	if err := l.saverWaits(patience); err != nil {
 		return err
 	}
 	_, _, err := l.copyPages("RESTART")

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -69,9 +70,11 @@ func TestLogBeginsAnewUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	fill := func(t *tx) error {
+	fills := byte(0)
+	fill := func(t *tx) error { // with something else each time: what is as it was is not written
+		fills++
 		for i := range 16 {
-			if err := t.setMeta("test-"+strconv.Itoa(i), make([]byte, 1<<14)); err != nil {
+			if err := t.setMeta("test-"+strconv.Itoa(i), bytes.Repeat([]byte{fills}, 1<<16)); err != nil {
 				return err
 			}
 		}

@@ -131,8 +131,9 @@ type Ledger struct {
 	metrics           *metrics
 
 	lock   *os.File
-	place  os.FileInfo // the database file as it was opened
-	saver  *sql.DB     // for checkpoints
+	place  os.FileInfo  // the database file as it was opened
+	saver  *sql.DB      // for checkpoints
+	long   sync.RWMutex // held for reading by looks at the outbox, while the log is begun anew for writing; see readLong
 	reads  *lite.Pool
 	writer *writer
 

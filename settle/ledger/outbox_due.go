@@ -55,7 +55,7 @@ func (l *Ledger) NextDue(ctx context.Context) (next time.Time, err error) {
 // next message needs. It is one look at the database for all of them: every look after a commit begins with no page of it. A
 // report that cannot be read comes without a dossier and keeps nobody else back.
 func (l *Ledger) DueDossiers(ctx context.Context, now time.Time, n int, except []int64) (list []settle.DueReport, err error) {
-	err = l.read(ctx, func(t *tx) error {
+	err = l.readLong(ctx, func(t *tx) error {
 		if list, err = t.dueHeads(now, n, except); err != nil {
 			return err
 		}
