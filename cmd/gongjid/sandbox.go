@@ -63,6 +63,7 @@ type sandboxOptions struct {
 	authority           string           // upstream.authority; empty: the default
 	origins             []string         // listen.allow_origins: pages of a POS that may call
 	trusted             []string         // import.trusted_keys
+	policies            string           // policy_dir
 }
 
 func newSandbox(ctx context.Context, o sandboxOptions) (s *sandbox, err error) {
@@ -197,7 +198,7 @@ func (s *sandbox) openCentre(log *slog.Logger, region string) error {
 func (s *sandbox) config(o sandboxOptions) (*config.Config, error) {
 	c := config.Default()
 	c.Data = filepath.Join(s.dir, "data")
-	c.Region = o.region
+	c.Region, c.PolicyDir = o.region, o.policies
 	c.Venue = config.Venue{Code: "P43010000001", Name: "示例大药房", Kind: "pharmacy", Area: "430100", AgreementUntil: nextYearEnd()}
 	c.Listen = config.Listen{API: o.listen, Metrics: "127.0.0.1:0"}
 	c.AllowOrigins = o.origins
