@@ -68,3 +68,38 @@ func TestGate(t *testing.T) {
 		t.Errorf("%d at once, %d through, %d lanes taken and %d places left", most, through, len(g.since), len(g.waiting))
 	}
 }
+
+// TestMetronome: messages leave a beat apart, those that were held up catch up by a few, and a pause saves nothing up beyond that.
+func TestMetronome(t *testing.T) {
+	var m metronome
+	start := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	leave := func(now time.Time, n int) (last time.Duration) {
+		for range n {
+			last = max(0, m.wait(now))
+		}
+		return last
+	}
+	if wait := leave(start, mostBeats+1); wait != 0 {
+		t.Errorf("the first few wait %s", wait)
+	}
+	if wait := leave(start, 10); wait != 10*beat {
+		t.Errorf("the tenth behind them waits %s, want %s", wait, 10*beat)
+	}
+	if wait := leave(start.Add(11*beat), 1); wait != 0 {
+		t.Errorf("one that comes on its beat waits %s", wait)
+	}
+	if wait := leave(start.Add(time.Hour), mostBeats+2); wait != beat {
+		t.Errorf("after an hour the last of %d waits %s, want %s", mostBeats+2, wait, beat)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	began := time.Now()
+	w := &Worker{options: Options{GiveWay: func(context.Context) {}}}
+	w.metronome.next = began.Add(time.Hour)
+	w.keepPace(ended)
+	w.options.GiveWay = nil
+	w.keepPace(t.Context()) // nobody is there to make way for
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("an end of the work, or nobody at a counter, was waited through for %s", took)
+	}
+}

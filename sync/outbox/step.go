@@ -105,6 +105,7 @@ func (r *run) prepare(ctx context.Context, call nhsa.Call) (nhsa.Prepared, error
 
 // send sends a message that is in the journal, once there is a lane for it. Where the work ends before, it did not leave.
 func (w *Worker) send(ctx context.Context, prepared nhsa.Prepared) nhsa.Outcome {
+	w.keepPace(ctx)
 	w.giveWay(ctx)
 	left, ok := w.line.enter(ctx, w.lanes)
 	if !ok {

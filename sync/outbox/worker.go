@@ -78,9 +78,10 @@ type Worker struct {
 	goods chan struct{}       // wakes the uploads
 	late  map[int64]time.Time // of the uploads' goroutine only: since when a return is held behind its sale
 
-	trip atomic.Int64  // nanoseconds that a message takes there and back, smoothed; 0: not known
-	line gate          // messages on their way
-	desk chan struct{} // holds a token for each processor that the outbox may work with
+	trip      atomic.Int64 // nanoseconds that a message takes there and back, smoothed; 0: not known
+	line      gate         // messages on their way
+	metronome metronome
+	desk      chan struct{} // holds a token for each processor that the outbox may work with
 }
 
 // flight is a report that is being worked on.
