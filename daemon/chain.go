@@ -132,12 +132,12 @@ func (w *chainWatch) ailed(ctx context.Context, err error) {
 }
 
 func (w *chainWatch) rest(ctx context.Context, worked time.Duration, busy bool) error {
-	share := time.Duration(chainShare)
+	rest := chainShare * worked
 	if busy {
-		share = chainBeside
+		rest = chainBeside * worked
 	}
 	select {
-	case <-w.after(max(chainRest, min(share*worked, chainMost))):
+	case <-w.after(max(chainRest, min(rest, chainMost))):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

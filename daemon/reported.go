@@ -31,11 +31,12 @@ func (d *Daemon) reported(ctx context.Context, event outbox.Event, last bool) {
 	if event.Settlement != "" {
 		d.publishSettlement(ctx, event.Settlement)
 	}
-	share := time.Duration(newsBeside)
-	if last {
-		share = newsShare
+	worked := time.Since(began)
+	pause := newsShare * worked
+	if !last {
+		pause = newsBeside * worked
 	}
-	rest := time.NewTimer(share * time.Since(began))
+	rest := time.NewTimer(pause)
 	defer rest.Stop()
 	select {
 	case <-rest.C:
