@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gongji/daemon/localapi"
 )
 
 // metricsServer exposes the registry on its own listener, which knows no token and holds no personal data.
@@ -38,14 +40,18 @@ func (d *Daemon) openMetrics(context.Context) error {
 	// To pack what goes over the loopback costs more than everything else of a scrape.
 	options := promhttp.HandlerOpts{Registry: d.o.Registry, DisableCompression: true}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.o.Registry, options))
-	d.metrics.listener = listener
+	d.metrics.listener = localapi.CapConnections(listener, maxScrapers)
 	d.metrics.http = &http.Server{
 		Handler: loopbackHost(mux), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, DisableGeneralOptionsHandler: true,
 	}
-	d.later("metrics", func() error { return ignoreClosed(d.metrics.http.Close(), listener.Close()) })
+	d.later("metrics", func() error { return ignoreClosed(d.metrics.http.Close(), d.metrics.listener.Close()) })
 	return nil
 }
+
+// maxScrapers is how many connections the metrics listener has at a time. Connections that nobody bounds are files that the ledger
+// lacks.
+const maxScrapers = 64
 
 // loopbackHost refuses requests that a browser was tricked into (DNS rebinding): the metrics hold turnover.
 func loopbackHost(next http.Handler) http.Handler {

@@ -7,9 +7,9 @@ import (
 )
 
 // cappedListener accepts at most a number of connections at a time. Where that many are there, one that the daemon is waiting for
-// makes room: it costs nothing to open a connection and say nothing, or half a request, or to keep one after an answer, and 256
-// such would keep every till out. A till that has come to an end with its last request is the last to go. Where all are busy,
-// a new one waits.
+// makes room: it costs nothing to open a connection and say nothing, or half a request, or to keep one after an answer, or not to
+// read it, and 256 such would keep every till out. A till that has come to an end with its last request is the last to go. Where
+// tills are being answered on all of them, a new one waits.
 type cappedListener struct {
 	net.Listener
 	slots chan struct{}
@@ -21,6 +21,9 @@ type cappedListener struct {
 	turns int64 // counts what happens, to know what is longest quiet
 	open  map[*cappedConn]bool
 }
+
+// CapConnections bounds the connections of another listener in the same way. Nobody is a till there.
+func CapConnections(l net.Listener, most int) net.Listener { return capConnections(l, most) }
 
 func capConnections(l net.Listener, most int) *cappedListener {
 	return &cappedListener{
@@ -64,13 +67,14 @@ func (l *cappedListener) admit(conn net.Conn) *cappedConn {
 	return c
 }
 
-// makeRoom closes the connection that has been quiet for longest: a stranger's first, then one that has shown a token and does not
-// come out with its body, then one that is kept for the next request.
+// makeRoom closes the connection that has been quiet for longest: a stranger's first, whatever it is doing, since it is told nothing
+// that it cannot ask for again; then one that has shown a token and does not come out with its body, then one that is kept for the
+// next request.
 func (l *cappedListener) makeRoom() (made bool) {
 	l.mu.Lock()
 	var out *cappedConn
 	for c := range l.open {
-		if c.busy > 0 {
+		if c.busy > 0 && c.trusted {
 			continue
 		}
 		if out == nil || c.rank() < out.rank() || c.rank() == out.rank() && c.since < out.since {
@@ -110,12 +114,14 @@ type cappedConn struct {
 // rank is in which order the quiet ones go.
 func (c *cappedConn) rank() int {
 	switch {
-	case !c.trusted:
+	case !c.trusted && c.busy == 0:
 		return 0
-	case c.body:
+	case !c.trusted: // it does not read its answer, most likely
 		return 1
+	case c.body:
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // Close frees the place, once.
@@ -179,11 +185,12 @@ func (c *cappedConn) rest() {
 	}
 }
 
-// trust notes that a token was shown on it.
-func (c *cappedConn) trust() {
+// trust notes that a token was shown on it; false: it has made room for another meanwhile.
+func (c *cappedConn) trust() bool {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
 	c.trusted = true
+	return !c.gone
 }
 
 type connKey struct{}

@@ -102,8 +102,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.refuse(answer, r, err)
 			return
 		}
-		if conn != nil {
-			conn.trust()
+		if conn != nil && !conn.trust() {
+			return // as above
 		}
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && g.s.audits(c) {

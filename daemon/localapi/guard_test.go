@@ -92,7 +92,8 @@ func TestOptionsOfTheServer(t *testing.T) {
 }
 
 // TestQuietConnectionsMakeRoom: somebody holds as many connections as there may be, and more, without a word, with half a request,
-// or open after an answer that needs no token, as the connections of a page's browser are. A till that comes is answered at once.
+// open after an answer that needs no token, as the connections of a page's browser are, or without reading the answers. A till that
+// comes is answered at once.
 func TestQuietConnectionsMakeRoom(t *testing.T) {
 	r := newRig(t, nil)
 	address := strings.TrimPrefix(r.server.URL(), "http://")
@@ -121,7 +122,8 @@ func TestQuietConnectionsMakeRoom(t *testing.T) {
 	kept, fresh := &http.Transport{}, &http.Transport{DisableKeepAlives: true}
 	defer kept.CloseIdleConnections()
 	ask(kept)
-	words := []string{"", "GET /", "GET /livez HTTP/1.1\r\nHost: " + address + "\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"}
+	document := "GET /openapi.json HTTP/1.1\r\nHost: " + address + "\r\n\r\n"
+	words := []string{strings.Repeat(document, 60), "", "GET /", "GET /livez HTTP/1.1\r\nHost: " + address + "\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"}
 	for n := range 400 {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {

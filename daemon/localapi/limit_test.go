@@ -44,6 +44,7 @@ func TestConnectionCap(t *testing.T) {
 			}
 			c := conn.(*cappedConn)
 			c.begin()
+			c.trust()
 			accepted <- c
 		}
 	}()
@@ -73,24 +74,23 @@ func TestConnectionCap(t *testing.T) {
 	dial()
 	third.end() // quiet now: it makes room
 	fifth := <-accepted
-	if third.begin() || !fourth.begin() {
+	if third.begin() || !fourth.begin() || !fourth.trust() {
 		t.Error("the quiet one stayed, or the busy one went")
 	}
-	fourth.trust()
 	fourth.end()
 	fourth.end() // quiet before the fifth
-	fifth.trust()
 	fifth.awaits()
 	dial()
 	sixth := <-accepted
 	if fifth.took() || !fourth.begin() {
 		t.Error("one that does not come out with its body stayed, or one that is kept went")
 	}
-	fourth.end()
-	sixth.end()
+	listener.mu.Lock()
+	sixth.trusted = false // a stranger, who does not read
+	listener.mu.Unlock()
 	dial()
 	<-accepted
-	if sixth.begin() || !fourth.begin() {
+	if sixth.begin() || !fourth.trust() {
 		t.Error("one that had shown a token went before one that had not")
 	}
 	if err := listener.Close(); err != nil {
