@@ -15,14 +15,16 @@ import (
 func TestASeedReplays(t *testing.T) {
 	busy := small
 	busy.Busy, busy.Families, busy.Steps = true, 6, 40
-	for _, c := range []struct {
-		world Config
-		seeds []uint64
-	}{{small, []uint64{1, 2, 3, 4, 5, 6, 9, 18, 22, 27}}, {busy, []uint64{5000001}}} {
-		for _, seed := range c.seeds {
-			replays(t, seed, c.world)
-		}
+	for _, seed := range []uint64{6, 9, 18, 22, 27} { // worlds that once did not
+		replays(t, seed, small)
 	}
+	if raceDetector { // under which the scheduler chooses at random, and everything takes ten times as long
+		return
+	}
+	for _, seed := range []uint64{1, 2, 3, 4, 5} {
+		replays(t, seed, small)
+	}
+	replays(t, 5000001, busy)
 }
 
 func replays(t *testing.T, seed uint64, c Config) {
