@@ -113,3 +113,34 @@ func TestLogBeginsAnewUnderLoad(t *testing.T) {
 		t.Errorf("counted %d of %d", got, written.Load())
 	}
 }
+
+// TestLogStaysShortUnderALargeSnapshot: while a large snapshot is staged and moved, with a till beside it, the log is begun anew
+// again and again; it does not hold all that was ever written on the way.
+func TestLogStaysShortUnderALargeSnapshot(t *testing.T) {
+	const people = 20_000
+	h := newHouse(t)
+	h.apply(crowdOfShoppers(h.next("S-shoppers", noon)))
+	h.beside(func() {
+		s, err := h.StageSnapshot(t.Context(), noon.Add(time.Minute), false, true)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for from := 0; from < people && err == nil; from += stagePart {
+			err = s.Add(t.Context(), townsfolk(from, min(from+stagePart, people)))
+		}
+		if err == nil {
+			err = s.Apply(t.Context(), "S-town", "", nil)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	info, err := os.Stat(filepath.Join(h.options.Dir, databaseName+"-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages := info.Size() / 4096; pages > veryLong {
+		t.Errorf("the log has grown to %d pages", pages)
+	}
+}
