@@ -84,7 +84,8 @@ var before = []string{KindRestarts, KindLists, KindRush, KindPlain, KindCodes, K
 
 // TestSeedsThatFailed runs the seeds by which faults were found.
 func TestSeedsThatFailed(t *testing.T) {
-	daily, busy, lists := small, small, small
+	daily, busy, lists, torn := small, small, small, small
+	torn.Steps, torn.Without = 6, []string{KindOwn}
 	lists.Steps, lists.Without = 8, before[2:]
 	daily.Without, busy.Without = before, before
 	daily.Steps = 8
@@ -96,6 +97,7 @@ func TestSeedsThatFailed(t *testing.T) {
 		"a later sale took the allowance of an earlier one":             {daily, []uint64{1123, 1268, 1308}},
 		"undoing a cancellation was paid out of an allowance":           {daily, []uint64{1025, 1060}},
 		"what was kept for a rebooking was granted once more":           {daily, []uint64{1029}},
+		"a cancellation that never left was in doubt":                   {torn, []uint64{20422}},
 		"a delayed online sale took what is covered of another":         {daily, []uint64{2106}},
 		"a death that another venue reported first waited for a person": {lists, []uint64{41, 65}},
 		"the same, at a busy shop":                                      {busy, []uint64{1000019}},

@@ -63,6 +63,7 @@ func (s *torn) BeginDispatch(ctx context.Context, d settle.Dispatch) error {
 	if err := s.Ledger.BeginDispatch(ctx, d); err != nil {
 		return err
 	}
+	s.venue.world.asks(d.Infno, d.Body) // a shop that dies here cannot know that it has not left
 	return s.survive("after " + d.Infno + " is in the journal")
 }
 
