@@ -221,3 +221,42 @@ func TestLeaveToOtherSales(t *testing.T) {
 	}
 	h.wantVerified()
 }
+
+// TestFeedAfterOwnBalance: a death or a lost card that the feed tells with an earlier time than 1101's counts as soon as it is
+// heard, since 1101 could not say it; and somebody whom 1101 has found insured since then may buy.
+func TestFeedAfterOwnBalance(t *testing.T) {
+	for name, c := range map[string]struct {
+		own, told settle.Status
+		card      settle.CardStatus
+		code      settle.Code
+		reason    settle.Reason
+	}{
+		"death":          {settle.StatusEnded, settle.StatusDeceased, settle.CardValid, settle.RuleRefused, settle.EPatientBlocked},
+		"insured since":  {settle.StatusNormal, settle.StatusFrozen, settle.CardValid, "", ""},
+		"lost card":      {settle.StatusNormal, settle.StatusNormal, settle.CardLost, settle.CardReportedLost, ""},
+		"nothing of it":  {settle.StatusNormal, settle.StatusNormal, settle.CardValid, "", ""},
+		"only ended":     {settle.StatusEnded, settle.StatusNormal, settle.CardValid, "", ""},
+		"death and card": {settle.StatusEnded, settle.StatusDeceased, settle.CardLost, settle.CardReportedLost, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			own := h.next("S-own", noon.Add(2*time.Minute))
+			own.OwnOnly, own.People = true, []settle.SnapshotPerson{h.patient.snapshot()}
+			own.Accounts = []settle.SnapshotAccount{h.patient.account(900)}
+			own.People[0].Status = c.own
+			h.apply(own)
+			told := h.next("S-told", noon.Add(time.Minute))
+			told.People = []settle.SnapshotPerson{h.patient.snapshot()}
+			told.People[0].Status, told.People[0].Cards[0].Status = c.told, c.card
+			h.apply(told)
+			_, _, err := h.Settle(t.Context(), h.order(h.patient, line("1", 100)))
+			if c.code == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantCode(t, err, c.code, c.reason)
+		})
+	}
+}

@@ -139,39 +139,40 @@ func (a *applying) applyPeople() error {
 }
 
 func (a *applying) takePerson(p *settle.SnapshotPerson) error {
-	key, newest, err := a.applyPerson(p)
+	key, news, err := a.applyPerson(p)
 	if err != nil {
 		return err
 	}
 	a.people[p.PsnNo] = key
-	if !newest {
+	if !news {
 		return nil
 	}
 	return a.applyCards(key, p.Cards)
 }
 
-// applyPerson writes a person; newest is false where the ledger already knows something later.
-func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, newest bool, err error) {
+// applyPerson writes a person; news is false where the ledger already knows something later of the kind.
+func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, news bool, err error) {
 	v := a.vault()
 	pid, certno := v.hash(KindPerson, p.PsnNo), v.hash(KindCertno, p.IDNumber)
 	sealed, err := v.sealJSON(KindPerson, identity{PsnNo: p.PsnNo, Certno: p.IDNumber, Name: p.Name})
 	if err != nil {
 		return 0, false, err
 	}
-	var asOf int64
+	var asOf, told int64
 	var stored settle.Status
-	err = a.get("SELECT id, as_of, status FROM person WHERE pid = ?", []any{pid}, &key, &asOf, &stored)
-	if errors.Is(err, errNoRows) {
-		key, err = a.insert(`INSERT INTO person (pid, certno, sealed, masked, insurance, status, area, waiting, as_of, generation)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			pid, certno, sealed, settle.MaskName(p.Name), p.Insurance, p.Status, p.Area, p.Waiting, a.centre, a.generation)
+	err = a.get("SELECT id, as_of, told, status FROM person WHERE pid = ?", []any{pid}, &key, &asOf, &told, &stored)
+	switch {
+	case errors.Is(err, errNoRows):
+		key, err = a.insert(`INSERT INTO person (pid, certno, sealed, masked, insurance, status, area, waiting, as_of, told, generation)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			pid, certno, sealed, settle.MaskName(p.Name), p.Insurance, p.Status, p.Area, p.Waiting, a.centre, a.told(), a.generation)
 		return key, true, err
-	}
-	if err != nil {
+	case err != nil:
 		return 0, false, err
-	}
-	if asOf > a.centre {
+	case asOf > a.centre && (a.snapshot.OwnOnly || told > a.centre):
 		return key, false, a.run("UPDATE person SET generation = ? WHERE id = ?", a.generation, key)
+	case asOf > a.centre:
+		return key, true, a.heedLate(key, p, stored)
 	}
 	if a.snapshot.OwnOnly && stored.Locked() && p.Status != settle.StatusNormal {
 		// 1101 has one word, ended, for everybody who is not insured any more. Why nobody may buy or pay here was told before.
@@ -184,17 +185,36 @@ func (a *applying) applyPerson(p *settle.SnapshotPerson) (key int64, newest bool
 	}
 	// 1101 says nothing of waiting periods.
 	return key, true, a.run(`UPDATE person SET certno = ?, sealed = ?, masked = ?, insurance = ?, status = ?, area = ?,
-		waiting = CASE WHEN ? THEN waiting ELSE ? END, as_of = ?, generation = ?, gone = 0 WHERE id = ?`,
-		certno, sealed, settle.MaskName(p.Name), p.Insurance, p.Status, p.Area, a.snapshot.OwnOnly, p.Waiting, a.centre,
+		waiting = CASE WHEN ? THEN waiting ELSE ? END, as_of = ?, told = MAX(told, ?), generation = ?, gone = 0 WHERE id = ?`,
+		certno, sealed, settle.MaskName(p.Name), p.Insurance, p.Status, p.Area, a.snapshot.OwnOnly, p.Waiting, a.centre, a.told(),
 		a.generation, key)
 }
 
+// told is the centre time as far as the snapshot is a word of the feed; 1101 is none.
+func (a *applying) told() int64 {
+	if a.snapshot.OwnOnly {
+		return 0
+	}
+	return a.centre
+}
+
+// heedLate takes of the feed's word on a person what a newer 1101 could not say: waiting periods, and what bars somebody whom
+// it calls ended.
+func (a *applying) heedLate(key int64, p *settle.SnapshotPerson, stored settle.Status) error {
+	status := stored
+	if p.Status.Locked() && stored != settle.StatusNormal {
+		status = p.Status
+	}
+	return a.run("UPDATE person SET status = ?, waiting = ?, told = ?, generation = ?, gone = 0 WHERE id = ?",
+		status, p.Waiting, a.centre, a.generation, key)
+}
+
 // applyCards replaces a person's cards. 1101 knows only the card it was asked about, and nothing of a reported loss:
-// it adds, and changes no status.
+// it adds, and changes neither a status nor the time of what the feed told.
 func (a *applying) applyCards(person int64, cards []settle.SnapshotCard) error {
 	update := "person = excluded.person, status = excluded.status, expires = excluded.expires, as_of = excluded.as_of"
 	if a.snapshot.OwnOnly {
-		update = "person = excluded.person, as_of = excluded.as_of"
+		update = "person = excluded.person"
 	} else if err := a.run("DELETE FROM card WHERE person = ? AND as_of <= ?", person, a.centre); err != nil {
 		return err
 	}
