@@ -60,6 +60,7 @@ func runCommand() *cobra.Command {
 				return err
 			}
 			daemon.UseMemory()
+			daemon.UseProcessors()
 			return s.around(c.Data, func() error {
 				registry := prometheus.NewRegistry()
 				registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

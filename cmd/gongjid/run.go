@@ -66,6 +66,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger, s supervisor
 	options := daemonOptions(c, log)
 	options.OnServing = s.serving
 	daemon.UseMemory()
+	daemon.UseProcessors()
 	d, err := daemon.New(ctx, options)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // many; a report that comes alone does not.
 
 const (
-	lateGroup  = 48                   // requests of the outbox that are worth a commit
+	lateGroup  = 16                   // requests of the outbox that are worth a commit
 	lateWait   = 6 * time.Millisecond // how long the first of them waits for the others
 	lateBeside = 4                    // of them in a transaction that somebody at the counter waits for
 )
