@@ -199,13 +199,13 @@ func (a *applying) told() int64 {
 }
 
 // heedLate takes of the feed's word on a person what a newer 1101 could not say: waiting periods, and what bars somebody whom
-// it calls ended.
+// it calls ended. Whether anybody is known here is the newer word's to say.
 func (a *applying) heedLate(key int64, p *settle.SnapshotPerson, stored settle.Status) error {
 	status := stored
 	if p.Status.Locked() && stored != settle.StatusNormal {
 		status = p.Status
 	}
-	return a.run("UPDATE person SET status = ?, waiting = ?, told = ?, generation = ?, gone = 0 WHERE id = ?",
+	return a.run("UPDATE person SET status = ?, waiting = ?, told = ?, generation = ? WHERE id = ?",
 		status, p.Waiting, a.centre, a.generation, key)
 }
 
@@ -351,9 +351,10 @@ func (a *applying) turnYear(person int64) error {
 }
 
 // refreshBalance takes a status and one balance from 1101 into an account that the feed has described more fully:
-// limits stay as they were, and so do held money and a status in which an account never pays unless they were told, and where the account has two pots the balance is laid out
-// over them, prior money and then a mutual account keeping their share as far as the balance reaches. Of the allowance goes what
-// those sales have spent that this balance is the first to contain: so far it was taken off for not being contained.
+// limits stay as they were, and so do held money and a status in which an account never pays unless they were told, and where the
+// account has two pots the balance is laid out over them, prior money and then a mutual account keeping their share as far as
+// the balance reaches. Of the allowance goes what those sales have spent that this balance is the first to contain: so far it was
+// taken off for not being contained.
 func (a *applying) refreshBalance(person int64, s *settle.SnapshotAccount) (done bool, err error) {
 	result, err := a.exec(`UPDATE account SET status = CASE WHEN ?9 OR status NOT IN (?12, ?13, ?14) THEN ?1 ELSE status END, generation = ?3, gone = 0, contains = ?4, as_of = ?5,
 		allowance = CASE WHEN allowance = 0 THEN 0 ELSE MAX(0, allowance - (SELECT COALESCE(SUM(MAX(o.amount, 0)), 0) FROM posting o

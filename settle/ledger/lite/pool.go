@@ -27,9 +27,6 @@ func OpenPool(name string, connections int) (*Pool, error) {
 	return p, nil
 }
 
-// Size is the number of its connections.
-func (p *Pool) Size() int { return cap(p.free) }
-
 // Take waits for a connection. The error is ctx's or ErrClosed.
 func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	select {
